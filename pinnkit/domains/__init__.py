@@ -1,0 +1,18 @@
+"""Domains: shapes, CSG, products with time, meshes; their points and boundaries."""
+
+from .annulus import Annulus as Annulus
+from .ball import Ball as Ball
+from .ball import Disk as Disk
+from .boundary import Boundary as Boundary
+from .boundary import Piece as Piece
+from .box import Box as Box
+from .box import Interval as Interval
+from .csg import Difference as Difference
+from .csg import Intersection as Intersection
+from .csg import Union as Union
+from .domain import Domain as Domain
+from .mesh import Mesh as Mesh
+from .points import Points as Points
+from .polygon import Polygon as Polygon
+from .time import SpaceTime as SpaceTime
+from .time import Time as Time

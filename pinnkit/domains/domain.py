@@ -1,0 +1,171 @@
+"""What every domain can do."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from .arguments import coordinate_names
+from .boundary import Boundary, Piece
+from .points import Points
+from .sampling import draw
+
+
+class Domain(ABC):
+    """A bounded set of points in d dimensions, with a boundary.
+
+    Attributes:
+        names: the coordinate names.
+        dimension: d.
+        bounds: float64 `(2, d)`, lower and upper corner of the bounding box.
+    """
+
+    names: tuple[str, ...]
+    dimension: int
+    bounds: Tensor
+
+    # The number k of unit coordinates that `place` takes; None where there is only rejection.
+    unit_dimension: int | None = None
+
+    def __init__(self, bounds: Tensor, names: Sequence[str] | None = None) -> None:
+        """Keep bounding box and names.
+
+        Args:
+            bounds: `(2, d)`.
+            names: the coordinate names; None gives x | x, y | x, y, z | x1 .. xd.
+        """
+        self.bounds = bounds.to(torch.float64)
+        self.dimension = bounds.shape[1]
+        self.names = coordinate_names(names, self.dimension)
+
+    @property
+    @abstractmethod
+    def measure(self) -> float:
+        """Length, area or volume."""
+
+    @abstractmethod
+    def _distance(self, x: Tensor) -> Tensor:
+        """Signed distance of points `(n, d)` whose shape was checked."""
+
+    @abstractmethod
+    def _pieces(self) -> Sequence[Piece]:
+        """The pieces of the boundary."""
+
+    def place(self, unit: Tensor) -> Tensor:
+        """Map the unit cube onto the domain so that uniform points stay uniform.
+
+        Args:
+            unit: `(n, k)` with k = `unit_dimension`.
+
+        Returns:
+            `(n, d)`.
+        """
+        return self.bounds[0] + unit * (self.bounds[1] - self.bounds[0])
+
+    def proposal(self) -> tuple[int, Any]:
+        """Say how to draw interior points.
+
+        Returns:
+            The number of unit coordinates that `place` takes, and the acceptance test of its points
+            (None when all of them are in the domain).
+        """
+        if self.unit_dimension is None:
+            return self.dimension, self.contains
+        return self.unit_dimension, None
+
+    @cached_property
+    def boundary(self) -> Boundary:
+        """The boundary, as named pieces."""
+        return Boundary(self._pieces(), self.names)
+
+    def _checked(self, x: Tensor) -> Tensor:
+        if x.ndim != 2 or x.shape[1] != self.dimension:
+            raise InputError(
+                f"points must have the shape (n, {self.dimension}) for the coordinates "
+                f"{', '.join(self.names)}, got {tuple(x.shape)}"
+            )
+        return x
+
+    def signed_distance(self, x: Tensor) -> Tensor:
+        """Distance to the boundary, negative inside.
+
+        Exact for primitive shapes and meshes. For CSG and products with time it is a bound: the sign is right
+        and the true distance is at least as large.
+
+        Args:
+            x: `(n, d)`.
+
+        Returns:
+            `(n,)`.
+        """
+        return self._distance(self._checked(x))
+
+    def contains(self, x: Tensor) -> Tensor:
+        """Tell which points are in the domain; its boundary belongs to it.
+
+        Args:
+            x: `(n, d)`.
+
+        Returns:
+            bool `(n,)`.
+        """
+        return self.signed_distance(x) <= 0
+
+    def interior(self, n: int, generator: torch.Generator, rule: str = "sobol") -> Points:
+        """Draw points that fill the domain evenly.
+
+        Args:
+            n: how many.
+            generator: the source of randomness; nothing else is used.
+            rule: "sobol" (scrambled, low discrepancy) or "uniform" (independent).
+
+        Returns:
+            float64 points on the CPU.
+        """
+        k, keep = self.proposal()
+        empty = "the domain is empty, or nearly so"
+        (x,) = draw(n, k, generator, rule, lambda unit: (self.place(unit),), keep, empty)
+        return Points(x, self.names)
+
+    def __or__(self, other: "Domain") -> "Domain":
+        """Return the union."""
+        from .csg import Union
+
+        return Union(self, other)
+
+    def __and__(self, other: "Domain") -> "Domain":
+        """Return the intersection."""
+        from .csg import Intersection
+
+        return Intersection(self, other)
+
+    def __sub__(self, other: "Domain") -> "Domain":
+        """Return the difference."""
+        from .csg import Difference
+
+        return Difference(self, other)
+
+    def __mul__(self, other: Any) -> "Domain":
+        """Return the product with a time interval.
+
+        Args:
+            other: a Time (a Box, if this is a Box too).
+
+        Returns:
+            The space-time domain.
+
+        Raises:
+            InputError: if there is no such product.
+        """
+        from .time import SpaceTime, Time
+
+        if isinstance(other, Time):
+            return SpaceTime(self, other)
+        raise InputError(
+            f"cannot multiply {type(self).__name__} by {type(other).__name__}: a Box can be multiplied by a "
+            "Box, and every spatial domain by Time"
+        )

@@ -1,0 +1,104 @@
+"""Points of a domain whose coordinates have names."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError, NameNotFound
+
+RESERVED = frozenset({"coordinates", "names", "normals", "normal", "to", "replace"})
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """A set of points; `p.x` is the coordinate named x of all of them.
+
+    Attributes:
+        coordinates: `(n, d)`, a tensor or anything else that supports `[..., i]` (such as a jet).
+        names: the `d` coordinate names.
+        normals: `(n, d)` outward unit normals of boundary points, None for interior points.
+    """
+
+    coordinates: Any
+    names: tuple[str, ...]
+    normals: Tensor | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the coordinate of that name.
+
+        Args:
+            name: a coordinate name.
+
+        Returns:
+            `coordinates[..., i]`, shape `(n,)`.
+
+        Raises:
+            AttributeError: for names that Python itself asks for, so that copying and pickling work.
+            NameNotFound: if no coordinate has that name.
+        """
+        if name.startswith("__") or name in RESERVED:
+            raise AttributeError(name)
+        if name not in self.names:
+            raise NameNotFound("coordinate", name, self.names)
+        return self.coordinates[..., self.names.index(name)]
+
+    @property
+    def normal(self) -> Tensor:
+        """The outward unit normals, `(n, d)`.
+
+        Raises:
+            InputError: if these are interior points.
+        """
+        if self.normals is None:
+            # InputError is no AttributeError, so Python does not fall back to __getattr__ here.
+            raise InputError(
+                "these points have no normals: only boundary points have them; sample them with "
+                "domain.boundary.sample(n, generator)"
+            )
+        return self.normals
+
+    def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> "Points":
+        """Convert coordinates and normals.
+
+        Args:
+            dtype: the new dtype; None keeps it.
+            device: the new device; None keeps it.
+
+        Returns:
+            The converted points.
+        """
+        # Tensor.to takes no dtype=None next to no device, and a jet may take only what changes.
+        change: dict[str, Any] = {k: v for k, v in (("dtype", dtype), ("device", device)) if v is not None}
+        if not change:
+            return self
+        normals = None if self.normals is None else self.normals.to(**change)
+        return Points(self.coordinates.to(**change), self.names, normals)
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return self.coordinates.shape[0]
+
+    def __getitem__(self, index: Any) -> "Points":
+        """Select points.
+
+        Args:
+            index: a boolean mask `(n,)`, a slice, or an index tensor.
+
+        Returns:
+            The selected points, with their normals.
+        """
+        normals = None if self.normals is None else self.normals[index]
+        return Points(self.coordinates[index], self.names, normals)
+
+    def replace(self, coordinates: Any) -> "Points":
+        """Exchange the coordinates (by jets, say).
+
+        Args:
+            coordinates: `(n, d)`, the new coordinates.
+
+        Returns:
+            Points with the same names and normals.
+        """
+        return Points(coordinates, self.names, self.normals)
