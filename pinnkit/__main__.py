@@ -1,0 +1,5 @@
+"""``python -m pinnkit``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,122 @@
+"""Solutions as VTU files: on the mesh of the problem, or on a grid laid over its domain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from .domains import Box, Domain, Mesh, SpaceTime
+from .problem import reference_values
+
+if TYPE_CHECKING:
+    from .solution import Solution
+
+GRID = {1: 401, 2: 101, 3: 31}
+
+
+def cells_of(domain: Domain) -> tuple[np.ndarray, str, np.ndarray]:
+    """Cover a domain with cells.
+
+    Args:
+        domain: of any dimension; above three only points can be given.
+
+    Returns:
+        Nodes ``(n, d)``, meshio's name of the cell kind, and cells ``(m, k)``.
+    """
+    if isinstance(domain, Mesh):
+        kind = {2: "triangle", 3: "tetra"}[domain.dimension]
+        return domain.nodes.numpy(), kind, domain.cells.numpy()
+    d = domain.dimension
+    if d not in GRID:
+        nodes = domain.interior(4096, torch.Generator().manual_seed(0)).coordinates.numpy()
+        return nodes, "vertex", np.arange(len(nodes))[:, None]
+    low, high = domain.bounds.tolist()
+    axes = [np.linspace(a, b, GRID[d]) for a, b in zip(low, high, strict=True)]
+    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
+    whole = domain.space if isinstance(domain, SpaceTime) else domain
+    if d == 2 and not isinstance(whole, Box):
+        return _fitted(domain, nodes)
+    number = np.arange(len(nodes)).reshape([GRID[d]] * d)
+    kind, cells = _grid_cells(number)
+    if not isinstance(whole, Box):
+        inside = domain.contains(torch.from_numpy(nodes[cells].mean(1))).numpy()
+        used, cells = np.unique(cells[inside], return_inverse=True)
+        nodes, cells = nodes[used], cells.reshape(-1, 2**d)
+    return nodes, kind, cells
+
+
+def _grid_cells(number: np.ndarray) -> tuple[str, np.ndarray]:
+    if number.ndim == 1:
+        return "line", np.stack([number[:-1], number[1:]], 1)
+    if number.ndim == 2:
+        a, b, c, d = number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]
+        return "triangle", np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)]).reshape(-1, 3)
+    lower = [number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]]
+    corners = [n[..., :-1] for n in lower] + [n[..., 1:] for n in lower]
+    return "hexahedron", np.stack(corners, -1).reshape(-1, 8)
+
+
+def _fitted(domain: Domain, grid: np.ndarray) -> tuple[np.ndarray, str, np.ndarray]:
+    """Triangulate grid points inside together with points of the boundary, so that its shape is seen."""
+    from scipy.spatial import Delaunay
+
+    boundary = domain.boundary.sample(600, torch.Generator().manual_seed(0)).coordinates.numpy()
+    cell = float((domain.bounds[1] - domain.bounds[0]).max()) / GRID[2]
+    deep = domain.signed_distance(torch.from_numpy(grid)).numpy() < -0.5 * cell
+    nodes = np.concatenate([grid[deep], boundary])
+    triangles = Delaunay(nodes).simplices
+    inside = domain.contains(torch.from_numpy(nodes[triangles].mean(1))).numpy()
+    return nodes, "triangle", triangles[inside]
+
+
+def fields_on(solution: Solution, nodes: np.ndarray) -> dict[str, np.ndarray]:
+    """Evaluate a solution at nodes, with the reference and the error where the reference is a function.
+
+    Args:
+        solution: the solution.
+        nodes: shape ``(n, d)``.
+
+    Returns:
+        Arrays ``(n,)`` by name: each unknown, ``<unknown>_reference`` and ``<unknown>_error``.
+    """
+    unknowns = solution.problem.unknowns
+    values = solution(nodes).reshape(len(nodes), -1).astype(np.float64)
+    fields = {name: values[:, k] for k, name in enumerate(unknowns)}
+    reference: Any = solution.problem.reference
+    if callable(reference):
+        exact = reference(solution.points(torch.from_numpy(nodes)))
+        exact = exact if isinstance(exact, dict) else {unknowns[0]: exact}
+        for name, tensor in exact.items():
+            fields[f"{name}_reference"] = torch.as_tensor(tensor, dtype=torch.float64).numpy()
+            fields[f"{name}_error"] = fields[name] - fields[f"{name}_reference"]
+    return fields
+
+
+def write_vtu(solution: Solution, path: Path) -> None:
+    """Write a solution as an unstructured grid that ParaView opens.
+
+    Args:
+        solution: the solution.
+        path: of the file; coordinates beyond the third are left out.
+    """
+    import meshio
+
+    nodes, kind, cells = cells_of(solution.problem.domain)
+    points = np.zeros((len(nodes), 3))
+    points[:, : min(nodes.shape[1], 3)] = nodes[:, :3]
+    meshio.Mesh(points, [(kind, cells)], point_data=fields_on(solution, nodes)).write(path, file_format="vtu")
+
+
+def reference_points(solution: Solution) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
+    """Give the points of a reference table or file with the errors there; None for other references."""
+    if solution.problem.reference is None or callable(solution.problem.reference):
+        return None
+    found = reference_values(solution.problem)
+    assert found is not None
+    x = found[0].coordinates.numpy()
+    values = solution(x).reshape(len(x), -1)
+    errors = {n: values[:, solution.problem.unknowns.index(n)] - v.numpy() for n, v in found[1].items()}
+    return x, errors

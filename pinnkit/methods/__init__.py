@@ -1,0 +1,19 @@
+"""Methods: ways to find the trial function, and the loop that they run in."""
+
+from .adam import Adam as Adam
+from .auto import Auto as Auto
+from .drive import Outcome as Outcome
+from .drive import Progress as Progress
+from .drive import drive as drive
+from .lbfgs import LBFGS as LBFGS
+from .least_squares import LeastSquares as LeastSquares
+from .least_squares import solve_least_squares as solve_least_squares
+from .sequence import Sequence as Sequence
+from .stopping import Budget as Budget
+from .stopping import Status as Status
+from .stopping import Step as Step
+from .stopping import Stop as Stop
+from .stopping import check_tolerance as check_tolerance
+from .task import Method as Method
+from .task import Run as Run
+from .task import Task as Task

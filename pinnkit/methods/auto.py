@@ -1,0 +1,36 @@
+"""The default method: what kind of problem is it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .adam import Adam
+from .lbfgs import LBFGS
+from .least_squares import LeastSquares
+from .sequence import Sequence
+from .task import Method, Run, Task
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Least squares with spectral initialisation for linear problems, Adam and then L-BFGS for all others."""
+
+    name = "auto"
+
+    def choose(self, task: Task) -> tuple[Method, str]:
+        """Choose a method.
+
+        Args:
+            task: the problem and space.
+
+        Returns:
+            The method, and why in one line.
+        """
+        culprit = task.problem.nonlinear
+        if culprit is None:
+            return LeastSquares(), "the problem is linear: least squares over a frozen space"
+        return Sequence([Adam(), LBFGS()]), f"{culprit} is not linear: Adam, then L-BFGS"
+
+    def start(self, task: Task) -> Run:
+        """Begin work with the chosen method."""
+        return self.choose(task)[0].start(task)

@@ -1,0 +1,154 @@
+"""The loop that every method runs in: budget, tolerance, history, checkpoints, Ctrl-C."""
+
+from __future__ import annotations
+
+import copy
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from .stopping import Budget, Status, Step, Stop
+from .task import Run, Task
+from .training import due, estimate_error
+
+CHECKPOINT_SECONDS = 5.0
+
+
+@dataclass
+class Progress:
+    """Where a run stands; handed to observers after every step.
+
+    Attributes:
+        steps: steps done.
+        seconds: seconds spent.
+        loss: the last loss.
+        estimated_error: the last error estimate.
+    """
+
+    steps: int = 0
+    seconds: float = 0.0
+    loss: float = math.nan
+    estimated_error: float | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def record(self) -> dict[str, Any]:
+        """Give the step as a line of the history."""
+        return {
+            "step": self.steps,
+            "seconds": round(self.seconds, 4),
+            "loss": self.loss,
+            "estimated_error": self.estimated_error,
+        }
+
+
+@dataclass
+class Outcome:
+    """How a drive ended.
+
+    Attributes:
+        stop: status and reason.
+        progress: the last state of progress.
+        signal: the number of the signal that interrupted it, if one did.
+    """
+
+    stop: Stop
+    progress: Progress
+    signal: int | None = None
+
+
+def drive(
+    run: Run,
+    task: Task,
+    budget: Budget,
+    progress: Progress,
+    on_step: Callable[[Progress, Budget], None] = lambda progress, budget: None,
+    checkpoint: Callable[[dict[str, Any], Progress], None] = lambda state, progress: None,
+) -> Outcome:
+    """Step until the method is done, the error estimate meets the tolerance, the budget is spent, or Ctrl-C.
+
+    Args:
+        run: the method at work.
+        task: its task.
+        budget: started by this function; what `progress` has spent counts.
+        progress: where the run stands; updated in place.
+        on_step: called after every step.
+        checkpoint: called with the run's state now and then and at the end; never with a state that diverged.
+
+    Returns:
+        How it ended. After divergence the run holds the last good state.
+    """
+    budget.start(progress.seconds, progress.steps)
+    good = (copy.deepcopy(run.state_dict()), copy.deepcopy(progress))
+    saved = time.monotonic()
+    with interrupts() as interrupted:
+        while True:
+            before = budget.spent
+            step = run.step(budget)
+            budget.steps_done += step.steps
+            stop = step.stop
+            if stop is not None and stop.status is Status.DIVERGED:
+                run.load_state_dict(good[0])
+                vars(progress).update(vars(good[1]))
+                break
+            progress.steps, progress.seconds, progress.loss = budget.steps_done, budget.elapsed, step.loss
+            stop = stop or _stop(interrupted, budget)
+            progress.estimated_error = _estimate(step, run, task, before, budget, stop)
+            if stop is None and step.stop is None and _within(progress.estimated_error, task):
+                stop = Stop(Status.CONVERGED, f"estimated error {progress.estimated_error:.1e} within {task.tolerance:g}")
+            progress.history.append(progress.record())
+            on_step(progress, budget)
+            if stop is not None:
+                break
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                good = (copy.deepcopy(run.state_dict()), copy.deepcopy(progress))
+                checkpoint(*good)
+                saved = time.monotonic()
+    checkpoint(run.state_dict(), progress)
+    return Outcome(stop, progress, interrupted[0] if interrupted else None)
+
+
+def _stop(interrupted: list[int], budget: Budget) -> Stop | None:
+    if interrupted:
+        name = signal.Signals(interrupted[0]).name
+        return Stop(Status.INTERRUPTED, f"{name} after {budget.steps_done} steps; the work is kept")
+    if budget.spent >= 1:
+        return Stop(Status.BUDGET_SPENT, f"the budget of {budget} is spent")
+    return None
+
+
+def _estimate(step: Step, run: Run, task: Task, before: float, budget: Budget, stop: Stop | None) -> float | None:
+    if step.estimated_error is not None:
+        return step.estimated_error
+    ended = stop is not None and stop.status is not Status.INTERRUPTED
+    return estimate_error(run.trial, task) if ended or due(before, budget) else None
+
+
+def _within(estimate: float | None, task: Task) -> bool:
+    return estimate is not None and estimate <= task.tolerance
+
+
+@contextmanager
+def interrupts() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of dying of them; a second one acts as usual."""
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, frame: Any) -> None:
+        caught.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    try:
+        for number in before:
+            signal.signal(number, note)
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,174 @@
+"""Least squares: the head of a frozen space in one shot, for linear problems."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..problem import Trial, validation_points
+from ..spaces import LRNN, Space
+from .stopping import Budget, Status, Step, Stop
+from .task import Task
+
+SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+def solve_least_squares(matrix: Tensor, side: Tensor) -> tuple[Tensor, float]:
+    r"""Minimise :math:`\|A c - b\|^2 + \lambda^2 \|D c\|^2`, D the norms of A's columns.
+
+    One Householder QR of the stacked matrix. The ridge, at the level of rounding, takes the place of a rank decision:
+    for columns dependent to working precision it reaches residuals near rounding, where truncation by pivoted QR
+    stops at the square root of it. Rows and columns are not modified.
+
+    Args:
+        matrix: A, shape ``(rows, columns)``, rows >= columns.
+        side: b, shape ``(rows,)``.
+
+    Returns:
+        The minimiser, shape ``(columns,)``, and the relative residual ``|A c - b| / |b|`` (absolute where b = 0).
+    """
+    rows, n = matrix.shape
+    scale = matrix.norm(dim=0)
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    stacked = matrix.new_zeros(rows + n, n + 1)
+    torch.div(matrix, scale, out=stacked[:rows, :n])
+    stacked[:rows, n] = side
+    ridge = torch.finfo(matrix.dtype).eps * math.sqrt(rows)
+    stacked[rows:, :n].fill_diagonal_(ridge)
+    r = torch.linalg.qr(stacked, mode="r").R
+    solution = torch.linalg.solve_triangular(r[:n, :n], r[:n, n:], upper=True)[:, 0]
+    size = side.norm().item()
+    return solution / scale, r[n, n].abs().item() / (size if size > 0 else 1.0)
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """Least squares over frozen spaces of growing size, for linear problems.
+
+    Each round draws two independent spaces of one size on independent points and solves for both heads. The solution
+    is the one with the smaller residual, and what the two differ by estimates its error: independent errors of equal
+    size make the difference sqrt(2) times either. Frequencies are spread around the spectrum of the data by as many
+    cells as give the smallest residual.
+
+    Args:
+        start_size: basis functions of the first round, where the space leaves its size open.
+        max_size: of the last round.
+        oversampling: interior points for each unknown coefficient.
+    """
+
+    start_size: int = 150
+    max_size: int = 1200
+    oversampling: float = 4.0
+    name = "least-squares"
+
+    def start(self, task: Task) -> LeastSquaresRun:
+        """Begin.
+
+        Args:
+            task: the problem and space.
+
+        Returns:
+            The run.
+
+        Raises:
+            InputError: the problem is not linear.
+        """
+        if (culprit := task.problem.nonlinear) is not None:
+            raise InputError(
+                f"least squares needs a linear problem, but {culprit} fails the test of superposition; "
+                "use the method adam+lbfgs instead."
+            )
+        return LeastSquaresRun(self, task)
+
+
+class LeastSquaresRun:
+    """Rounds of least squares; see `LeastSquares`."""
+
+    def __init__(self, method: LeastSquares, task: Task) -> None:
+        """Prepare the first round."""
+        self.method, self.task = method, task
+        self.space = task.space or LRNN()
+        self.round = 0
+        self.spread = 0.0
+        self.draw = 0
+        self.grows = self.space.resized(2) is not self.space
+        self.trial: Trial = task.trial(self._sized(0), task.generator(0, 0), 1.0)
+
+    def _sized(self, number: int) -> Space:
+        return self.space.resized(min(self.method.start_size * 2**number, self.method.max_size))
+
+    def _candidate(self, draw: int, spread: float) -> tuple[float, Trial]:
+        """Draw a space, solve for its head and return the relative residual with it."""
+        generator = self.task.generator(self.round, draw)
+        trial = self.task.trial(self._sized(self.round), generator, spread)
+        unknowns = len(self.task.problem.unknowns)
+        size = math.ceil(self.method.oversampling * (trial.space.size + 1) * unknowns)
+        collocation = self.task.collocation(size // len(self.task.problem.equations), size // 2, generator)
+        collocation.balance(trial)
+        coefficients, residual = solve_least_squares(*collocation.system(trial))
+        trial.set_head(coefficients.reshape(unknowns, -1))
+        return residual, trial
+
+    def step(self, budget: Budget) -> Step:
+        """Solve one round."""
+        started = time.perf_counter()
+        spreads: tuple[float, ...] = (1.0,)
+        if self.space.spectral:
+            spreads = (self.spread, 2 * self.spread) if self.round else SPREADS
+        tried = [(*self._candidate(0, spread), spread) for spread in spreads]
+        residual, trial, self.spread = min(tried, key=lambda entry: entry[0])
+        other_residual, other = self._candidate(1, self.spread)
+        error = difference(trial, other, self.task)
+        self.draw = int(other_residual < residual)
+        self.trial = other if self.draw else trial
+        size, residual = self.trial.space.size, min(residual, other_residual)
+        seconds = time.perf_counter() - started
+        stop = self._stop(error, size, seconds, budget)
+        self.round += 1
+        return Step(residual, 1, error, stop)
+
+    def _stop(self, error: float, size: int, seconds: float, budget: Budget) -> Stop | None:
+        if not math.isfinite(error):
+            return Stop(Status.DIVERGED, f"the solution of {size} functions is not finite")
+        if error <= self.task.tolerance:
+            return Stop(Status.CONVERGED, f"estimated error {error:.1e} within {self.task.tolerance:g}")
+        if not self.grows or size >= self.method.max_size:
+            return Stop(Status.STALLED, f"estimated error {error:.1e} with all of {size} functions")
+        # A round with twice the functions costs up to eight times as much.
+        if 6 * seconds > budget.remaining_seconds:
+            return Stop(Status.BUDGET_SPENT, f"the next round, of {2 * size} functions, would not fit into the budget")
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what the next round and the solution depend on."""
+        head = self.trial.space.head
+        return {
+            "round": self.round,
+            "spread": self.spread,
+            "draw": self.draw,
+            "head": {"weight": head.weight.detach(), "bias": head.bias.detach()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state: spaces are drawn again from the seed, heads are taken from the state."""
+        for name in ("round", "spread", "draw"):
+            setattr(self, name, state[name])
+        if self.round:
+            generator = self.task.generator(self.round - 1, self.draw)
+            self.trial = self.task.trial(self._sized(self.round - 1), generator, self.spread)
+            self.trial.space.head.load_state_dict(state["head"])
+
+
+@torch.no_grad()
+def difference(one: Trial, other: Trial, task: Task) -> float:
+    """Measure the relative root-mean-square difference of two trial functions, over all unknowns."""
+    x = validation_points(task.problem, 2048).to(task.dtype, task.device).coordinates
+    a, b = one(x), other(x)
+    size = torch.maximum(a.norm(), b.norm()).item()
+    return (a - b).norm().item() / (size if size > 0 else 1.0)

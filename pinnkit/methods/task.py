@@ -1,0 +1,81 @@
+"""A task: what is to be solved, in which space, with which numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+
+from ..problem import Collocation, Problem, Spectrum, Trial
+from ..spaces import Space
+from .stopping import Budget, Step
+
+FREQUENCIES = 4096
+
+
+@dataclass(frozen=True)
+class Task:
+    """A problem with the space to solve it in.
+
+    Attributes:
+        problem: the problem.
+        space: an unbuilt space; None lets the method choose.
+        seed: of all random numbers.
+        tolerance: the relative error to stop at.
+        dtype: of the trial function and the residuals.
+        device: where they live.
+    """
+
+    problem: Problem
+    space: Space | None = None
+    seed: int = 0
+    tolerance: float = 1e-10
+    dtype: torch.dtype = torch.float64
+    device: str = "cpu"
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The expected spectrum of the solution."""
+        return Spectrum(self.problem)
+
+    def generator(self, *stream: int) -> torch.Generator:
+        """Give an independent source of random numbers for a named purpose of this task."""
+        mixed = self.seed
+        for number in stream:
+            mixed = (mixed * 6_364_136_223_846_793_005 + number + 1_442_695_040_888_963_407) % 2**63
+        return torch.Generator().manual_seed(mixed)
+
+    def trial(self, space: Space, generator: torch.Generator, spread: float = 1.0) -> Trial:
+        """Draw a trial function, with frequencies from the spectrum where the space uses them."""
+        frequencies = self.spectrum.draw(FREQUENCIES, spread, generator) if space.spectral else None
+        return self.problem.trial(space, generator, frequencies).to(self.dtype).to(self.device)
+
+    def collocation(self, points: int, boundary_points: int, generator: torch.Generator) -> Collocation:
+        """Sample collocation points."""
+        return Collocation(self.problem, points, boundary_points, generator, self.dtype, self.device)
+
+
+class Run(Protocol):
+    """A method at work on a task: it advances by steps and can be saved between them."""
+
+    trial: Trial
+
+    def step(self, budget: Budget) -> Step:
+        """Advance by one step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give everything that the next step depends on."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state."""
+
+
+class Method(Protocol):
+    """A way to find the trial function: small options, and `start`."""
+
+    name: str
+
+    def start(self, task: Task) -> Run:
+        """Begin work on a task."""

@@ -1,0 +1,18 @@
+"""Problems: domain, unknowns, equations and conditions, and what methods need of them."""
+
+from .collocation import Block as Block
+from .collocation import Collocation as Collocation
+from .conditions import Condition as Condition
+from .conditions import Dirichlet as Dirichlet
+from .conditions import Initial as Initial
+from .conditions import Neumann as Neumann
+from .conditions import Observations as Observations
+from .conditions import Periodic as Periodic
+from .conditions import Robin as Robin
+from .parameter import Parameter as Parameter
+from .problem import Problem as Problem
+from .reference import reference_values as reference_values
+from .reference import validation_points as validation_points
+from .residual import Residual as Residual
+from .spectrum import Spectrum as Spectrum
+from .trial import Trial as Trial

@@ -1,0 +1,161 @@
+"""Collocation: a problem's residuals at points, as a loss and as a linear system."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..domains import Points
+from ..jets import Derivatives, Key
+from .problem import Problem
+from .residual import Residual, Values
+from .trial import Trial
+
+CHUNK_NUMBERS = 2**23
+"""How many numbers the columns of one chunk of points may have, before derivatives."""
+
+
+class Block:
+    """One residual with its points, its plan of derivatives and its weight.
+
+    Args:
+        residual: the residual.
+        points: where it is collocated.
+        weight: multiplies the residual.
+    """
+
+    def __init__(self, residual: Residual, points: Points, weight: float = 1.0) -> None:
+        """Plan the derivatives; see the class."""
+        self.residual, self.points, self.weight = residual, points, weight
+        keys = dict.fromkeys(key for found in residual.keys.values() for key in found)
+        self.derivatives = Derivatives(keys, residual.coordinates.space)
+
+    def values(self, function: Callable[[Any], Any], points: Points) -> Values:
+        """Evaluate the unknowns that the residual uses, given as columns of ``function``."""
+        found = self.derivatives(function, points.coordinates)
+        return {u: {k: found[k][:, i] for k in keys} for i, (u, keys) in enumerate(self.residual.keys.items())}
+
+    def chunks(self, columns: int) -> Iterator[slice]:
+        """Cut the points so that a chunk's columns stay within memory."""
+        step = max(1, CHUNK_NUMBERS // max(columns, 1))
+        return (slice(start, start + step) for start in range(0, len(self.points), step))
+
+
+class Collocation:
+    """A problem at collocation points.
+
+    Args:
+        problem: the problem.
+        points: number of interior points of each equation.
+        boundary_points: number of points shared by the soft conditions' regions.
+        generator: source of random numbers.
+        dtype: of points and residuals.
+        device: where they live.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        points: int,
+        boundary_points: int,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Sample the points; see the class."""
+        self.problem = problem
+        self.blocks: list[Block] = []
+        interior = problem.equations[0].sample(points, generator)
+        shares = _shares(problem, boundary_points)
+        for residual in problem.residuals:
+            here = interior if residual in problem.equations else residual.sample(shares[residual.name], generator)
+            residual.check(here)
+            self.blocks.append(Block(residual, here.to(dtype, device)))
+
+    def residuals(self, trial: Callable[[Any], Any]) -> list[Tensor]:
+        """Evaluate the residual of each block, unweighted, each of shape ``(n,)``."""
+        return [block.residual(block.values(trial, block.points), block.points) for block in self.blocks]
+
+    def loss(self, trial: Callable[[Any], Any]) -> Tensor:
+        """Sum the weighted mean squares of all residuals."""
+        parts = zip(self.blocks, self.residuals(trial), strict=True)
+        return torch.stack([block.weight**2 * r.square().mean() for block, r in parts]).sum()
+
+    @torch.no_grad()
+    def relative_residual(self, trial: Callable[[Any], Any]) -> float:
+        """Give the weighted residual relative to that of the zero function (absolute where that vanishes)."""
+        size = self.loss(_zero_like(trial)).sqrt().item()
+        return self.loss(trial).sqrt().item() / (size if size > 0 else 1.0)
+
+    @torch.no_grad()
+    def balance(self, trial: Trial) -> None:
+        """Weigh each condition like the equations, by the size of the head's columns.
+
+        A condition's weight is the root-mean-square column entry of the equations over its own, at the trial's
+        parameters: the ratio of the traces of the head's tangent kernels, hence of the operators' scales.
+        """
+        sizes = []
+        for block in self.blocks:
+            few = block.points[: min(len(block.points), 256)]
+            matrix, _ = _rows(block, few, trial)
+            sizes.append(matrix.square().mean().sqrt().item())
+        equations = len(self.problem.equations)
+        scale = math.sqrt(sum(size**2 for size in sizes[:equations]) / equations)
+        for block, size in list(zip(self.blocks, sizes, strict=True))[equations:]:
+            block.weight = scale / size if size > 0 else 1.0
+
+    @torch.no_grad()
+    def system(self, trial: Trial, about: Callable[[Any], Any] | None = None) -> tuple[Tensor, Tensor]:
+        """Assemble the weighted linear system for the trial's head.
+
+        Args:
+            trial: whose columns are the functions to combine.
+            about: the function to linearise about, whose correction is sought; None for the trial's lift.
+
+        Returns:
+            The matrix ``(rows, K (M + 1))`` and the right-hand side ``(rows,)``.
+        """
+        matrices, sides = [], []
+        for block in self.blocks:
+            scale = block.weight / math.sqrt(len(block.points))
+            for chunk in block.chunks((trial.space.size + 1) * len(self.problem.unknowns)):
+                matrix, side = _rows(block, block.points[chunk], trial, about)
+                matrices.append(matrix.mul_(scale))
+                sides.append(side * scale)
+        return torch.cat(matrices), torch.cat(sides)
+
+
+def _rows(
+    block: Block, points: Points, trial: Trial, about: Callable[[Any], Any] | None = None
+) -> tuple[Tensor, Tensor]:
+    values = block.values(about or trial.lift, points)
+    result, coefficients = block.residual.linearise(values, points)
+    parts = []
+    shared: dict[Key, Tensor] | None = None
+    for k, slopes in enumerate(coefficients.values()):
+        free = trial.hard.factor(points.coordinates, k) is None
+        columns = shared if free and shared is not None else block.derivatives(
+            lambda x, k=k: trial.columns(x, k), points.coordinates
+        )
+        shared = columns if free else shared
+        total = torch.zeros_like(next(iter(columns.values())))
+        for key, slope in slopes.items():
+            total.addcmul_(slope[:, None].expand_as(total), columns[key])
+        parts.append(total)
+    return torch.cat(parts, 1), -result
+
+
+def _shares(problem: Problem, total: int) -> dict[str, int]:
+    """Share points among the conditions by the measure of their regions, a tenth of an even share at least."""
+    regions = {r.name: getattr(r.region, "measure", 1.0) for r in problem.soft}
+    whole = sum(regions.values())
+    least = max(2, total // (10 * max(len(regions), 1)))
+    return {name: max(least, round(total * measure / whole)) for name, measure in regions.items()}
+
+
+def _zero_like(trial: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: trial(x) * 0.0

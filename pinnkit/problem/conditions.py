@@ -1,0 +1,277 @@
+"""Conditions: what holds on boundaries, at the start, around a period, and at measured points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..domains import Boundary, Domain, Points, SpaceTime
+from ..errors import InputError, NameNotFound
+from ..jets import Jet, Unknown
+from .residual import Coordinates, FixedPoints, Function, bind
+
+Datum = float | Tensor | Callable[[Points], Any]
+"""A number, or a function of points that gives a tensor ``(n,)``."""
+
+Stated = list[tuple[str, Function, Boundary | Domain | FixedPoints]]
+
+
+def evaluate_datum(datum: Datum, points: Points, what: str) -> Any:
+    """Evaluate boundary or initial data.
+
+    Args:
+        datum: a number or a function of points.
+        points: n points; their coordinates may be jets.
+        what: for messages.
+
+    Returns:
+        A tensor or jet of shape ``(n,)``, or a scalar.
+
+    Raises:
+        InputError: a function returned another shape.
+    """
+    value = datum(points) if callable(datum) else datum
+    shape = getattr(value, "shape", ())
+    if tuple(shape) not in ((len(points),), ()):
+        raise InputError(f"{what}: data must have shape (n,) = ({len(points)},), got {tuple(shape)}.")
+    if not isinstance(value, (Tensor, Jet, int, float)):
+        raise InputError(f"{what}: data must be a number or a function that gives a tensor, got {value!r}.")
+    return value
+
+
+class Condition:
+    """Any residual that shall vanish on a part of the boundary or in a domain.
+
+    Args:
+        residual: a function of unknowns and, last, the point, such as ``lambda u, p: u.xx - p.x``.
+        on: where.
+        name: for messages and histories.
+    """
+
+    hard = False
+
+    def __init__(self, residual: Callable[..., Tensor], on: Boundary | Domain, name: str = "condition") -> None:
+        """Keep what holds where; see the class."""
+        self.residual, self.on, self.name = residual, on, name
+
+    def state(self, unknowns: tuple[str, ...], domain: Domain, coordinates: Coordinates) -> Stated:
+        """Give the residuals of this condition with their regions."""
+        return [(self.name, bind(self.name, self.residual, unknowns), self.on)]
+
+
+class _Prescribed:
+    """A condition that prescribes data for some unknowns: residual(unknown, p, datum) on a region."""
+
+    verb = ""
+    hard = False
+
+    def __init__(self, data: Mapping[str, Datum]) -> None:
+        if not data:
+            raise InputError(f"{self.verb} prescribes nothing: name an unknown, such as {self.verb}(u=0.0, ...).")
+        self.data = dict(data)
+
+    def region(self, domain: Domain) -> Boundary:
+        raise NotImplementedError
+
+    def residual(self, field: Unknown, points: Points, datum: Any) -> Tensor:
+        raise NotImplementedError
+
+    def state(self, unknowns: tuple[str, ...], domain: Domain, coordinates: Coordinates) -> Stated:
+        """Give the residuals of this condition with their regions."""
+        return [self._one(key, datum, unknowns, self.region(domain)) for key, datum in self.data.items()]
+
+    def _one(self, key: str, datum: Datum, unknowns: tuple[str, ...], region: Boundary) -> Any:
+        unknown, derivative = split_key(key, unknowns, self.verb)
+        name = f"{self.verb} {key} on {', '.join(region.names) or 'nothing'}"
+
+        def function(fields: Mapping[str, Unknown], points: Points) -> Tensor:
+            field = fields[unknown]
+            quantity: Any = getattr(field, derivative) if derivative else field
+            return self.residual(quantity, points, evaluate_datum(datum, points, name))
+
+        return name, function, region
+
+
+def split_key(key: str, unknowns: tuple[str, ...], where: str) -> tuple[str, str]:
+    """Read a keyword such as ``u`` or ``u_t``.
+
+    Args:
+        key: the keyword.
+        unknowns: names of the unknowns.
+        where: for messages.
+
+    Returns:
+        The unknown, and the name of its derivative ("" for itself).
+
+    Raises:
+        NameNotFound: there is no such unknown.
+    """
+    if key in unknowns:
+        return key, ""
+    unknown, _, derivative = key.rpartition("_")
+    if unknown not in unknowns:
+        raise NameNotFound(f"unknown of the problem in {where}", key, unknowns)
+    return unknown, derivative
+
+
+class Dirichlet(_Prescribed):
+    """Prescribed values, ``u = g``; ``u_xx=0.0`` prescribes a derivative.
+
+    Args:
+        on: the part of the boundary.
+        hard: build the condition into the trial space, so that it holds exactly (on faces of boxes).
+        data: for each unknown a number or a function of points.
+    """
+
+    verb = "Dirichlet"
+
+    def __init__(self, *, on: Boundary, hard: bool = False, **data: Datum) -> None:
+        """Keep what holds where; see the class."""
+        super().__init__(data)
+        self.on, self.hard = on, hard
+
+    def region(self, domain: Domain) -> Boundary:
+        """Give the part of the boundary."""
+        return self.on
+
+    def residual(self, field: Any, points: Points, datum: Any) -> Tensor:
+        """Return u - g."""
+        return field - datum
+
+
+class Neumann(_Prescribed):
+    """Prescribed outward normal derivative, ``du/dn = g``.
+
+    Args:
+        on: the part of the boundary.
+        data: for each unknown a number or a function of points.
+    """
+
+    verb = "Neumann"
+
+    def __init__(self, *, on: Boundary, **data: Datum) -> None:
+        """Keep what holds where; see the class."""
+        super().__init__(data)
+        self.on = on
+
+    def region(self, domain: Domain) -> Boundary:
+        """Give the part of the boundary."""
+        return self.on
+
+    def residual(self, field: Any, points: Points, datum: Any) -> Tensor:
+        """Return du/dn - g."""
+        return field.normal - datum
+
+
+class Robin(Neumann):
+    """Prescribed combination, ``alpha u + beta du/dn = g``.
+
+    Args:
+        on: the part of the boundary.
+        alpha: coefficient of the value, a number or a function of points.
+        beta: coefficient of the normal derivative.
+        data: for each unknown a number or a function of points.
+    """
+
+    verb = "Robin"
+
+    def __init__(self, *, on: Boundary, alpha: Datum = 1.0, beta: Datum = 1.0, **data: Datum) -> None:
+        """Keep what holds where; see the class."""
+        super().__init__(on=on, **data)
+        self.alpha, self.beta = alpha, beta
+
+    def residual(self, field: Any, points: Points, datum: Any) -> Tensor:
+        """Return alpha u + beta du/dn - g."""
+        alpha = evaluate_datum(self.alpha, points, "Robin alpha")
+        beta = evaluate_datum(self.beta, points, "Robin beta")
+        return alpha * field.value + beta * field.normal - datum
+
+
+class Initial(_Prescribed):
+    """Prescribed state at the first time, ``u = g``; ``u_t=...`` prescribes the first time derivative.
+
+    Args:
+        hard: build the condition into the trial space, so that it holds exactly.
+        data: for each unknown a number or a function of points.
+    """
+
+    verb = "Initial"
+
+    def __init__(self, *, hard: bool = False, **data: Datum) -> None:
+        """Keep what holds; see the class."""
+        super().__init__(data)
+        self.hard = hard
+
+    def region(self, domain: Domain) -> Boundary:
+        """Give the domain at its first time."""
+        if not isinstance(domain, SpaceTime):
+            raise InputError("Initial needs a domain with time, such as pk.Interval(0, 1) * pk.Time(0, 1).")
+        return domain.initial
+
+    def residual(self, field: Any, points: Points, datum: Any) -> Tensor:
+        """Return u - g."""
+        return field - datum
+
+
+class Periodic:
+    """Periodicity along a coordinate, exact: the space sees sine and cosine of it instead.
+
+    Args:
+        coordinate: its name; the period is the length of the domain along it.
+    """
+
+    hard = False
+
+    def __init__(self, coordinate: str) -> None:
+        """Keep the coordinate; see the class."""
+        self.coordinate = coordinate
+
+    def state(self, unknowns: tuple[str, ...], domain: Domain, coordinates: Coordinates) -> Stated:
+        """Check the coordinate; nothing remains to be solved for."""
+        if self.coordinate not in coordinates.names:
+            raise NameNotFound("coordinate in Periodic", self.coordinate, coordinates.names)
+        return []
+
+
+class Observations:
+    """Measured values at points; with trainable parameters, the data of an inverse problem.
+
+    Args:
+        points: where, shape ``(n, d)``.
+        data: for each observed unknown the values, shape ``(n,)``.
+    """
+
+    hard = False
+
+    def __init__(self, points: Any, **data: Any) -> None:
+        """Keep and check the data; see the class."""
+        self.points = torch.as_tensor(points, dtype=torch.float64)
+        self.data = {name: torch.as_tensor(values, dtype=torch.float64) for name, values in data.items()}
+        for name, values in [("points", self.points), *self.data.items()]:
+            if bad := int((~torch.isfinite(values)).sum()):
+                raise InputError(f"Observations: {bad} of {values.numel()} numbers in {name!r} are NaN or infinite.")
+        for name, values in self.data.items():
+            if values.shape != self.points.shape[:1]:
+                raise InputError(
+                    f"Observations: {name!r} must have shape ({len(self.points)},), one number for each point, "
+                    f"got {tuple(values.shape)}."
+                )
+
+    def state(self, unknowns: tuple[str, ...], domain: Domain, coordinates: Coordinates) -> Stated:
+        """Give the misfit of each observed unknown at the points."""
+        if self.points.ndim != 2 or self.points.shape[1] != len(coordinates.names):
+            raise InputError(
+                f"Observations: points must have shape (n, {len(coordinates.names)}), got {tuple(self.points.shape)}."
+            )
+        region = FixedPoints(Points(self.points, coordinates.names))
+
+        def misfit(name: str, values: Tensor) -> Function:
+            return lambda fields, points: fields[name].value - values.to(points.coordinates)
+
+        for name in self.data:
+            if name not in unknowns:
+                raise NameNotFound("unknown of the problem in Observations", name, unknowns)
+        return [(f"Observations of {name}", misfit(name, v), region) for name, v in self.data.items()]

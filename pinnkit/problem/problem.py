@@ -1,0 +1,146 @@
+"""A problem: a domain, unknowns, equations and conditions, written once in the notation of the book."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..domains import Boundary, Domain, SpaceTime
+from ..errors import InputError
+from ..spaces import Space
+from .conditions import Periodic
+from .hard import HardConditions
+from .parameter import Parameter
+from .residual import Coordinates, Residual, Values, bind
+from .trial import PeriodicEmbedding, Trial
+
+TRACE_POINTS = 17
+
+
+class Problem:
+    """A partial differential equation with its domain and conditions.
+
+    Every residual is called once when the problem is made: a wrong name, shape or number is an error here, not in the
+    middle of a solve.
+
+    Args:
+        domain: where the equations hold.
+        unknowns: their names, in one string ("u v p") or a sequence.
+        equations: residuals by name, such as ``{"poisson": lambda u, p: u.laplacian + 1}``.
+        conditions: what holds on boundaries, at the start, at points.
+        reference: the known solution, for true errors only: a function of points (a tensor, or a dict of them by
+            unknown), or the path of a CSV table or of a mesh file with the unknowns as columns or point data.
+        parameters: the named parameters that the equations use.
+        name: a short name, for reports.
+
+    Raises:
+        InputError: something does not fit; the message says what.
+    """
+
+    def __init__(
+        self,
+        *,
+        domain: Domain,
+        unknowns: str | Sequence[str],
+        equations: Mapping[str, Callable[..., Tensor]],
+        conditions: Sequence[Any] = (),
+        reference: Callable[..., Any] | str | Path | None = None,
+        parameters: Sequence[Parameter] = (),
+        name: str = "problem",
+    ) -> None:
+        """Check and trace the problem; see the class."""
+        self.domain, self.name, self.reference = domain, name, reference
+        self.unknowns = tuple(unknowns.split() if isinstance(unknowns, str) else unknowns)
+        if not self.unknowns or len(set(self.unknowns)) < len(self.unknowns):
+            raise InputError(f"unknowns must be distinct names, got {unknowns!r}.")
+        if clash := set(self.unknowns) & {*domain.names, "p"}:
+            raise InputError(f"{clash.pop()!r} names both an unknown and a coordinate (or the point p); rename one.")
+        if not equations:
+            raise InputError("a problem needs at least one equation.")
+        self.conditions = tuple(conditions)
+        self.parameters = tuple(parameters)
+        space_axes = range(domain.dimension - isinstance(domain, SpaceTime))
+        self.coordinates = Coordinates(domain.names, tuple(space_axes))
+        self.hard = HardConditions(self.conditions, self.unknowns, domain)
+        self.equations = [
+            Residual(f"equation {key!r}", bind(f"equation {key!r}", function, self.unknowns), domain, self.coordinates)
+            for key, function in equations.items()
+        ]
+        self.soft: list[Residual] = []
+        for condition in self.conditions:
+            for title, function, region in condition.state(self.unknowns, domain, self.coordinates):
+                if isinstance(region, Boundary) and not region.pieces:
+                    raise InputError(f"{title}: the boundary it is on is empty; check the selection.")
+                if not condition.hard:
+                    self.soft.append(Residual(title, function, region, self.coordinates))
+        generator = torch.Generator().manual_seed(0)
+        for residual in self.residuals:
+            residual.trace(self.unknowns, residual.sample(TRACE_POINTS, generator))
+        unused = [name for name in self.unknowns if not any(r.keys[name] for r in self.equations)]
+        if unused:
+            raise InputError(f"no equation uses the unknown {unused[0]!r}.")
+
+    @property
+    def residuals(self) -> list[Residual]:
+        """All residuals to be made small: the equations, then the soft conditions."""
+        return [*self.equations, *self.soft]
+
+    @property
+    def trainable_parameters(self) -> list[Parameter]:
+        """The parameters to be found with the solution."""
+        return [parameter for parameter in self.parameters if parameter.requires_grad]
+
+    @property
+    def periodic_axes(self) -> tuple[int, ...]:
+        """The axes along which the solution is periodic."""
+        periodic = [c.coordinate for c in self.conditions if isinstance(c, Periodic)]
+        return tuple(i for i, name in enumerate(self.coordinates.names) if name in periodic)
+
+    def trial(self, space: Space, generator: torch.Generator, frequencies: Tensor | None = None) -> Trial:
+        """Build a space for this problem and fit it to the periodic and hard conditions.
+
+        Args:
+            space: an unbuilt space.
+            generator: source of random numbers.
+            frequencies: angular frequencies for its first layer, shape ``(m, d)``.
+
+        Returns:
+            The trial function, float64 on the CPU.
+        """
+        bounds, embedding = self.domain.bounds, None
+        if self.periodic_axes:
+            embedding = PeriodicEmbedding(self.periodic_axes, bounds)
+            bounds, frequencies = embedding.bounds(bounds), None
+        built = space.build(bounds, len(self.unknowns), generator, frequencies)
+        return Trial(built, embedding, self.hard)
+
+    @cached_property
+    def nonlinear(self) -> str | None:
+        """The first residual that fails the test of superposition; None if the problem is linear.
+
+        The residual R must satisfy R(a + 3 b) - R(a) = 3 (R(b) - R(0)) at random points for random values a, b.
+        """
+        if self.trainable_parameters:
+            return f"the trainable parameter {self.trainable_parameters[0].name!r}"
+        generator = torch.Generator().manual_seed(1)
+        for residual in self.residuals:
+            points = residual.sample(TRACE_POINTS, generator)
+            zero = residual.zero(points)
+            a, b = ({u: {k: _normal(v, generator) for k, v in d.items()} for u, d in zero.items()} for _ in range(2))
+            sums: Values = {u: {k: a[u][k] + 3 * b[u][k] for k in d} for u, d in zero.items()}
+            with torch.no_grad():
+                at_zero, at_a, at_b, at_sum = (residual(values, points) for values in (zero, a, b, sums))
+            defect = (at_sum - at_a - 3 * (at_b - at_zero)).abs().max()
+            size = torch.stack([at_zero, at_a, at_b, at_sum]).abs().max()
+            if not defect <= 1e-10 * size:
+                return residual.name
+        return None
+
+
+def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype)

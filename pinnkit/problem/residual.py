@@ -1,0 +1,192 @@
+"""A residual: a named function of the unknowns and points that the solution makes zero in a region."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..domains import Boundary, Domain, Points
+from ..errors import InputError, NameNotFound
+from ..jets import Key, Unknown
+
+Function = Callable[[Mapping[str, Unknown], Points], Tensor]
+Values = dict[str, dict[Key, Tensor]]
+"""Derivatives of the unknowns at n points: for each unknown and key a tensor ``(n,)``."""
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Names of the coordinates, and which of them are space."""
+
+    names: tuple[str, ...]
+    space: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FixedPoints:
+    """Points given once and for all, such as those of measurements."""
+
+    points: Points
+
+
+@dataclass
+class Residual:
+    """One residual of a problem.
+
+    Attributes:
+        name: for messages and histories.
+        function: maps the unknowns and points to a tensor ``(n,)``.
+        region: where it shall vanish.
+        coordinates: of the problem.
+        keys: the derivatives it uses, by unknown; found by tracing.
+    """
+
+    name: str
+    function: Function
+    region: Domain | Boundary | FixedPoints
+    coordinates: Coordinates
+    keys: dict[str, tuple[Key, ...]] = field(default_factory=dict)
+
+    def sample(self, n: int, generator: torch.Generator) -> Points:
+        """Draw n points of the region (all of them where they are fixed)."""
+        if isinstance(self.region, FixedPoints):
+            return self.region.points
+        if isinstance(self.region, Boundary):
+            return self.region.sample(n, generator)
+        return self.region.interior(n, generator)
+
+    def __call__(self, values: Values, points: Points) -> Tensor:
+        """Evaluate at points.
+
+        Args:
+            values: the derivatives in `keys`.
+            points: the n points.
+
+        Returns:
+            The residual, shape ``(n,)``.
+        """
+        unknowns = {name: self._unknown(found.__getitem__, points) for name, found in values.items()}
+        return self._checked(self.function(unknowns, points), len(points))
+
+    def _unknown(self, lookup: Callable[[Key], Tensor], points: Points) -> Unknown:
+        return Unknown(lookup, self.coordinates.names, self.coordinates.space, points.normals)
+
+    def _checked(self, result: object, n: int) -> Tensor:
+        if isinstance(result, Unknown):
+            result = result.value
+        if not isinstance(result, Tensor) or result.shape not in ((n,), ()):
+            got = f"shape {tuple(result.shape)}" if isinstance(result, Tensor) else repr(result)
+            raise InputError(f"{self.name}: the residual must be a tensor of shape (n,) = ({n},), got {got}.")
+        return result.expand(n)
+
+    def trace(self, unknowns: Sequence[str], points: Points) -> None:
+        """Call once with made-up values, and note which derivatives are used.
+
+        Args:
+            unknowns: names of all unknowns.
+            points: some points of the region.
+
+        Raises:
+            InputError: the residual's shape is wrong, or it is not a number at some point.
+        """
+        generator = torch.Generator().manual_seed(0)
+        used: Values = {name: {} for name in unknowns}
+
+        def made_up(name: str) -> Callable[[Key], Tensor]:
+            def lookup(key: Key) -> Tensor:
+                if key not in used[name]:
+                    used[name][key] = 0.5 + torch.rand(len(points), generator=generator, dtype=torch.float64)
+                return used[name][key]
+
+            return lookup
+
+        fields = {name: self._unknown(made_up(name), points) for name in unknowns}
+        with torch.no_grad():
+            result = self._checked(self.function(fields, points), len(points))
+        self.keys = {name: tuple(keys) for name, keys in used.items()}
+        self._check_numbers(result, points)
+
+    def _check_numbers(self, result: Tensor, points: Points) -> None:
+        bad = ~torch.isfinite(result)
+        if bad.any():
+            at = ", ".join(f"{v:.6g}" for v in points.coordinates[bad.nonzero()[0, 0]].tolist())
+            raise InputError(
+                f"{self.name}: the residual is {result[bad][0].item()} at {int(bad.sum())} of {len(points)} points, "
+                f"first at ({at}); check the data and functions of the problem there."
+            )
+
+    def check(self, points: Points) -> None:
+        """Raise InputError if the residual is not finite at some of these points, for made-up unknowns."""
+        ones = torch.ones(len(points), dtype=torch.float64)
+        values: Values = {name: {key: ones for key in keys} for name, keys in self.keys.items()}
+        with torch.no_grad():
+            self._check_numbers(self(values, points), points)
+
+    def zero(self, points: Points) -> Values:
+        """Give the values of the zero function at points."""
+        zeros = torch.zeros_like(points.coordinates[:, 0])
+        return {name: {key: zeros for key in keys} for name, keys in self.keys.items()}
+
+    def linearise(self, values: Values, points: Points) -> tuple[Tensor, Values]:
+        """Differentiate by the unknowns' derivatives, point by point.
+
+        Args:
+            values: where to linearise, the derivatives in `keys`.
+            points: the n points.
+
+        Returns:
+            The residual ``(n,)``, and for each unknown and key its coefficient ``(n,)``.
+        """
+        leaves = {u: {k: v.detach().clone().requires_grad_() for k, v in d.items()} for u, d in values.items()}
+        with torch.enable_grad():
+            result = self(leaves, points)
+            total = result.sum()
+        flat = [leaf for found in leaves.values() for leaf in found.values()]
+        # Residuals are local, so the gradient of their sum holds every point's own derivative.
+        slopes = iter([None] * len(flat))
+        if total.requires_grad:
+            slopes = iter(torch.autograd.grad(total, flat, allow_unused=True))
+        coefficients: Values = {}
+        for name, found in leaves.items():
+            coefficients[name] = {}
+            for key, leaf in found.items():
+                slope = next(slopes)
+                coefficients[name][key] = torch.zeros_like(leaf) if slope is None else slope
+        return result.detach(), coefficients
+
+
+def bind(name: str, function: Callable[..., Tensor], unknowns: Sequence[str]) -> Function:
+    """Turn a user's function of unknowns and, last, the point ``p`` into a `Function`.
+
+    Args:
+        name: of the residual, for messages.
+        function: such as ``lambda u, p: u.xx + p.x``.
+        unknowns: the names it may take.
+
+    Returns:
+        The same function of all unknowns and points.
+
+    Raises:
+        NameNotFound: a parameter is no unknown.
+        InputError: it is not callable.
+    """
+    if not callable(function):
+        raise InputError(f"{name}: expected a function such as lambda u: u.xx, got {function!r}.")
+    taken = [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    for parameter in taken:
+        if parameter not in unknowns and parameter != "p":
+            raise NameNotFound(f"unknown of the problem in {name}", parameter, [*unknowns, "p"])
+
+    def bound(fields: Mapping[str, Unknown], points: Points) -> Tensor:
+        return function(*(points if parameter == "p" else fields[parameter] for parameter in taken))
+
+    return bound
+

@@ -1,0 +1,113 @@
+"""Spectral initialisation: the frequencies of the solution, read off the data of the problem."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..domains import Points
+from ..errors import InputError
+from ..jets import LAPLACIAN, Key
+from .problem import Problem
+from .residual import Residual
+
+GRID = {1: 2048, 2: 256, 3: 48}
+SIGNIFICANT = 1e-3
+
+
+class Spectrum:
+    r"""The expected spectrum of a solution, from which first-layer frequencies are drawn.
+
+    Sources and boundary data are sampled on a grid over the bounding box under a Hann window. A source's spectrum is
+    divided by the symbol of its operator, :math:`\hat u(\omega) = \hat f(\omega) / \sum_k a_k (i \omega)^k`, with the
+    coefficients a_k averaged over the domain; the data of a condition count as they are. Frequencies are drawn with
+    probability :math:`|\hat u|^{1/4}` on the significant support and spread by a normal of some frequency cells. (Our
+    choices; the exponent keeps weak frequencies in play.)
+
+    Args:
+        problem: the problem, linearised about zero.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        """Sample the data; see the class."""
+        bounds = problem.domain.bounds
+        d = bounds.shape[1]
+        self.cell = math.pi / ((bounds[1] - bounds[0]) / 2)
+        self.frequencies = torch.zeros(1, d, dtype=torch.float64)
+        self.probability = torch.ones(1, dtype=torch.float64)
+        if d not in GRID:
+            return
+        n = GRID[d]
+        axes = [low + (high - low) * (torch.arange(n, dtype=torch.float64) + 0.5) / n for low, high in bounds.T]
+        points = Points(torch.cartesian_prod(*axes).reshape(-1, d), problem.coordinates.names)
+        one = torch.hann_window(n, dtype=torch.float64)
+        window = _product_window([one] * d)
+        omegas = [2 * math.pi * torch.fft.fftfreq(n, d=((high - low) / n).item(), dtype=torch.float64)
+                  for low, high in bounds.T]
+        omega = torch.cartesian_prod(*omegas).reshape(-1, d)
+        total = torch.zeros(len(omega), dtype=torch.float64)
+        for residual in problem.residuals:
+            if (amplitude := _amplitude(residual, points, window, omega)) is not None:
+                total += amplitude / amplitude.max()
+        if total.max() > 0:
+            weight = (total / total.max()).pow(0.25) * (total > SIGNIFICANT * total.max())
+            keep = weight > 0
+            self.frequencies, self.probability = omega[keep], weight[keep]
+
+    def draw(self, count: int, spread: float, generator: torch.Generator) -> Tensor:
+        """Draw angular frequencies.
+
+        Args:
+            count: how many.
+            spread: standard deviation of the normal added to each, in frequency cells (pi over the halfwidth).
+            generator: source of random numbers.
+
+        Returns:
+            Frequencies, shape ``(count, d)``.
+        """
+        chosen = torch.multinomial(self.probability, count, replacement=True, generator=generator)
+        normal = torch.randn(count, self.frequencies.shape[1], generator=generator, dtype=torch.float64)
+        return self.frequencies[chosen] + spread * self.cell * normal
+
+
+def _amplitude(residual: Residual, points: Points, window: Tensor, omega: Tensor) -> Tensor | None:
+    """Estimate the solution's amplitude at each frequency from one residual; None if it has no usable data."""
+    try:
+        source, slopes = residual.linearise(residual.zero(points), points)
+    except InputError:
+        return None  # Data that need a normal cannot be continued into the domain.
+    if not torch.isfinite(source).all() or not source.any():
+        return None
+    spectrum = torch.fft.fftn(source.reshape(window.shape) * window).abs().reshape(-1)
+    cell = omega.abs()[omega.abs() > 0].min()
+    symbol = torch.zeros(len(omega), dtype=torch.float64)
+    for found in slopes.values():
+        symbol = torch.maximum(symbol, _symbol(found, omega, residual.coordinates.space).abs())
+    # Near a resonance the symbol vanishes; one cell's worth of its growth keeps the quotient finite.
+    order = max((2 if isinstance(k, str) else len(k) for found in slopes.values() for k in found), default=0)
+    floor = symbol[symbol > 0].min().clamp_min(symbol.max() * (cell / omega.abs().max()) ** order)
+    amplitude = spectrum / (symbol + floor)
+    return amplitude if amplitude.max() > 0 else None
+
+
+def _symbol(slopes: dict[Key, Tensor], omega: Tensor, space: tuple[int, ...]) -> Tensor:
+    total = torch.zeros(len(omega), dtype=torch.complex128)
+    for key, slope in slopes.items():
+        if key == LAPLACIAN:
+            factor = -(omega[:, list(space)] ** 2).sum(1).to(total)
+        else:
+            factor = torch.ones_like(total)
+            for axis in key:
+                factor = factor * (1j * omega[:, int(axis)])
+        total += slope.mean() * factor
+    return total
+
+
+def _product_window(ones: list[Tensor]) -> Tensor:
+    """Multiply one-dimensional windows to a window on the grid."""
+    window = ones[0]
+    for one in ones[1:]:
+        window = window[..., None] * one
+    return window

@@ -1,0 +1,13 @@
+"""Runs: solving into a run folder, checkpoints, resuming, provenance."""
+
+from .folder import RunFolder as RunFolder
+from .folder import write_solution as write_solution
+from .names import METHODS as METHODS
+from .names import SPACES as SPACES
+from .names import options_of as options_of
+from .progress_line import ProgressLine as ProgressLine
+from .solve import Specification as Specification
+from .solve import load_solution as load_solution
+from .solve import resume as resume
+from .solve import solve as solve
+from .solve import solve_specification as solve_specification

@@ -1,0 +1,113 @@
+"""States on disk: tensors as safetensors, everything else as JSON, replaced in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+from torch import Tensor
+
+from ..errors import InputError
+
+STATE = "state.json"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that readers see the old one or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def save_state(folder: Path, state: Any, tag: str) -> None:
+    """Write a state of nested dicts, lists, numbers, strings and tensors.
+
+    The JSON file names the tensor file and is replaced last, so that a kill at any time leaves a whole state.
+
+    Args:
+        folder: the checkpoint folder.
+        state: the state.
+        tag: makes the tensor file's name new, such as the step number.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, Tensor] = {}
+    structure = _pack(state, tensors)
+    file = f"tensors-{tag}.safetensors"
+    save_file(tensors, folder / f".{file}.part")
+    (folder / f".{file}.part").replace(folder / file)
+    write_atomically(folder / STATE, json.dumps({"tensors": file, "state": structure}))
+    for old in folder.glob("*tensors-*"):
+        if old.name != file:
+            old.unlink()
+
+
+def load_state(folder: Path) -> Any:
+    """Read a state.
+
+    Args:
+        folder: the checkpoint folder.
+
+    Returns:
+        The state, equal to the last bit.
+
+    Raises:
+        InputError: there is no whole checkpoint in the folder.
+    """
+    from safetensors.torch import load_file
+
+    try:
+        entry = json.loads((folder / STATE).read_text())
+        return _unpack(entry["state"], load_file(folder / entry["tensors"]))
+    except FileNotFoundError:
+        raise InputError(f"{folder} holds no checkpoint.") from None
+    except Exception as error:  # safetensors has exceptions of its own
+        raise InputError(f"the checkpoint in {folder} cannot be read: {error}") from error
+
+
+def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        key = f"t{len(tensors)}"
+        # Tensors may share memory, which the file format refuses.
+        tensors[key] = value.detach().cpu().clone().contiguous()
+        return {"tensor": key}
+    if isinstance(value, dict):
+        return {"dict": [[key, _pack(item, tensors)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        packed = [_pack(item, tensors) for item in value]
+        return {"tuple" if isinstance(value, tuple) else "list": packed}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a checkpoint cannot hold {type(value).__name__}")
+
+
+def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    (kind, content), = value.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: _unpack(item, tensors) for key, item in content}
+    items = [_unpack(item, tensors) for item in content]
+    return tuple(items) if kind == "tuple" else items
+
+
+def on_device(state: Any, device: str) -> Any:
+    """Move all tensors of a state to a device, except scalars, which optimisers keep on the CPU."""
+    if isinstance(state, Tensor):
+        return state.to(device) if state.ndim else state
+    if isinstance(state, dict):
+        return {key: on_device(item, device) for key, item in state.items()}
+    if isinstance(state, (list, tuple)):
+        return type(state)(on_device(item, device) for item in state)
+    return state
+
+

@@ -1,0 +1,151 @@
+"""The run folder: run.json, history.jsonl, checkpoint/, metrics.json, solution.vtu, pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..methods import Progress
+from .checkpoint import load_state, save_state, write_atomically
+
+if TYPE_CHECKING:
+    from ..solution import Solution
+
+
+class RunFolder:
+    """Where one run keeps everything.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Keep the path; nothing is written yet."""
+        self.path = Path(path).expanduser()
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint's folder."""
+        return self.path / "checkpoint"
+
+    def begin(self, description: dict[str, Any]) -> None:
+        """Make the folder for a new run; an earlier run in it is replaced.
+
+        Args:
+            description: the content of run.json.
+
+        Raises:
+            InputError: the folder cannot be written, or holds something that is no run.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise InputError(f"cannot write to the folder {str(self.path)!r}: {error.strerror}.") from None
+        if any(self.path.iterdir()) and not (self.path / "run.json").exists():
+            raise InputError(f"the folder {str(self.path)!r} holds files that are no run; choose another one with --out.")
+        for old in (*self.path.glob("checkpoint/*"), *(self.path / name for name in RESULTS)):
+            old.unlink(missing_ok=True)
+        write_atomically(self.path / "run.json", dump(description))
+        (self.path / "history.jsonl").write_text("")
+
+    def description(self) -> dict[str, Any]:
+        """Read run.json.
+
+        Returns:
+            Its content.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        try:
+            return json.loads((self.path / "run.json").read_text())
+        except FileNotFoundError:
+            raise InputError(f"{str(self.path)!r} is no run folder: it has no run.json.") from None
+        except json.JSONDecodeError as error:
+            raise InputError(f"{self.path / 'run.json'} is damaged: {error}.") from None
+
+    def save(self, state: dict[str, Any], progress: Progress) -> None:
+        """Write a checkpoint and the history up to it."""
+        self.write_history(progress)
+        entry = {
+            "run": state,
+            "steps": progress.steps,
+            "seconds": progress.seconds,
+            "loss": progress.loss,
+            "estimated_error": progress.estimated_error,
+        }
+        save_state(self.checkpoint, entry, str(progress.steps))
+
+    def load(self) -> tuple[dict[str, Any], Progress]:
+        """Read the checkpoint, and cut the history back to it.
+
+        Returns:
+            The state of the run, and its progress.
+        """
+        entry = load_state(self.checkpoint)
+        progress = Progress(entry["steps"], entry["seconds"], entry["loss"], entry["estimated_error"])
+        progress.history = [record for record in self._history() if record["step"] <= progress.steps]
+        return entry["run"], progress
+
+    def _history(self) -> list[dict[str, Any]]:
+        lines = (self.path / "history.jsonl").read_text().splitlines()
+        records = []
+        for line in lines:
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError:
+                break  # a kill in the middle of a line; what follows a checkpoint is made again anyway
+        return records
+
+    def write_history(self, progress: Progress) -> None:
+        """Write the history again, one line a step; NaN is written as null."""
+        lines = [json.dumps(plain(record)) for record in progress.history]
+        write_atomically(self.path / "history.jsonl", "".join(line + "\n" for line in lines))
+
+
+RESULTS = ("metrics.json", "solution.vtu", "solution.png", "history.png", "history.jsonl", "weights.safetensors")
+
+
+def plain(value: Any) -> Any:
+    """Replace numbers that JSON does not have by None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def dump(value: Any) -> str:
+    """Write readable JSON."""
+    return json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
+
+
+def write_solution(solution: Solution, folder: Path) -> None:
+    """Write metrics, history, weights, VTU file and pictures.
+
+    Args:
+        solution: the solution.
+        folder: made if it does not exist.
+    """
+    from safetensors.torch import save_file
+
+    from ..export import write_vtu
+    from ..figures import draw_history, draw_solution
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "metrics.json", dump(solution.metrics))
+    history = "".join(json.dumps(plain(record)) + "\n" for record in solution.history)
+    write_atomically(folder / "history.jsonl", history)
+    weights = {name: t.detach().cpu().clone().contiguous() for name, t in solution.trial.state_dict().items()}
+    save_file(weights, folder / "weights.safetensors")
+    write_vtu(solution, folder / "solution.vtu")
+    draw_solution(solution, folder / "solution.png")
+    draw_history(solution.history, folder / "history.png", f"{solution.problem.name}: {solution.metrics['method']}")

@@ -1,0 +1,63 @@
+"""The progress line of a long run."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from typing import TextIO
+
+from ..methods import Budget, Progress
+
+REFRESH_SECONDS = 0.25
+PLAIN_SECONDS = 10.0
+
+
+class ProgressLine:
+    """Shows step, loss, error estimate and time left; redrawn on a terminal, a line now and then elsewhere.
+
+    Args:
+        stream: where to write.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """Start the clock; see the class."""
+        self.stream = stream or sys.stderr
+        self.terminal = self.stream.isatty()
+        self.last = time.monotonic()
+        self.width = 0
+        self.estimate: float | None = None
+
+    def __call__(self, progress: Progress, budget: Budget) -> None:
+        """Show a step, if the last one shown is old enough."""
+        self.estimate = progress.estimated_error if progress.estimated_error is not None else self.estimate
+        now = time.monotonic()
+        if now - self.last < (REFRESH_SECONDS if self.terminal else PLAIN_SECONDS):
+            return
+        self.last = now
+        text = self.text(progress, budget)
+        if self.terminal:
+            self.stream.write("\r" + text.ljust(self.width))
+            self.width = len(text)
+        else:
+            self.stream.write(text + "\n")
+        self.stream.flush()
+
+    def text(self, progress: Progress, budget: Budget) -> str:
+        """Compose the line."""
+        estimate = "-" if self.estimate is None else f"{self.estimate:.1e}"
+        return f"step {progress.steps}  loss {progress.loss:.3e}  estimated error {estimate}  at most {_left(budget)} left"
+
+    def close(self) -> None:
+        """Clear the line."""
+        if self.terminal and self.width:
+            self.stream.write("\r" + " " * self.width + "\r")
+            self.stream.flush()
+
+
+def _left(budget: Budget) -> str:
+    by_steps = math.inf
+    if budget.steps_done and math.isfinite(budget.steps):
+        by_steps = budget.elapsed / budget.steps_done * budget.remaining_steps
+    seconds = max(0.0, min(budget.remaining_seconds, by_steps))
+    return f"{seconds:.0f} s" if math.isfinite(seconds) else "unknown time"

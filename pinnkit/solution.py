@@ -1,0 +1,130 @@
+"""A solution: a field that knows how far it can be trusted, what it cost, and how to write itself to disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .domains import Points
+from .errors import InputError
+from .jets import evaluate, parse_derivative
+from .methods import Status, Task
+from .problem import Problem, Trial, reference_values
+
+CHUNK = 4096
+
+
+@dataclass
+class Solution:
+    """The found trial function with its record.
+
+    Attributes:
+        task: problem, space, seed and number type.
+        trial: the trial function, a module from ``(n, d)`` to ``(n, K)``.
+        status: how the solve ended.
+        reason: why, in words.
+        metrics: everything measured; the content of metrics.json.
+        history: one record a step.
+    """
+
+    task: Task
+    trial: Trial
+    status: Status
+    reason: str
+    metrics: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def problem(self) -> Problem:
+        """The problem solved."""
+        return self.task.problem
+
+    @property
+    def estimated_error(self) -> float | None:
+        """Relative error estimate, made without a reference."""
+        return self.metrics.get("estimated_error")
+
+    @property
+    def relative_l2(self) -> float | None:
+        """True relative L2 error; None without a reference. With several unknowns, the largest."""
+        return self.metrics.get("relative_l2")
+
+    def __call__(self, points: Any) -> Any:
+        """Evaluate the unknowns.
+
+        Args:
+            points: shape ``(n, d)``, a tensor or anything NumPy can read, coordinates in the problem's order.
+
+        Returns:
+            Values ``(n,)`` for one unknown, ``(n, K)`` for several; a tensor for tensors, else a NumPy array.
+
+        Raises:
+            InputError: the points have another shape.
+        """
+        return self._evaluate(points, "")
+
+    def derivative(self, points: Any, name: str) -> Any:
+        """Evaluate a derivative of the unknowns, such as "x" or "xy".
+
+        Args:
+            points: as for a call.
+            name: the derivative.
+
+        Returns:
+            As a call.
+        """
+        return self._evaluate(points, name)
+
+    def _evaluate(self, points: Any, name: str) -> Any:
+        index = parse_derivative(name, self.problem.coordinates.names)
+        x = torch.as_tensor(points).to(self.task.dtype)
+        if x.ndim != 2 or x.shape[1] != self.problem.domain.dimension:
+            names = ", ".join(self.problem.coordinates.names)
+            raise InputError(f"points must have shape (n, {self.problem.domain.dimension}) for {names}, "
+                             f"got {tuple(x.shape)}.")
+        parts = []
+        with torch.no_grad():
+            for chunk in x.to(self.task.device).split(CHUNK):
+                parts.append(evaluate(self.trial, chunk, [index])[index])
+        values = torch.cat(parts) if parts else x.new_zeros(0, len(self.problem.unknowns))
+        values = values[:, 0] if len(self.problem.unknowns) == 1 else values
+        return values.to(points.device) if isinstance(points, Tensor) else values.cpu().numpy()
+
+    def errors(self) -> dict[str, dict[str, float]]:
+        """Measure the true errors.
+
+        Returns:
+            For each unknown that the reference knows: ``relative_l2`` and ``max_error``.
+        """
+        found = reference_values(self.problem)
+        if found is None:
+            return {}
+        points, reference = found
+        values = self(points.coordinates).reshape(len(points), -1).to(torch.float64).cpu()
+        result = {}
+        for name, exact in reference.items():
+            error = values[:, self.problem.unknowns.index(name)] - exact
+            size = exact.norm().item()
+            result[name] = {
+                "relative_l2": error.norm().item() / (size if size > 0 else 1.0),
+                "max_error": error.abs().max().item(),
+            }
+        return result
+
+    def points(self, coordinates: Tensor) -> Points:
+        """Give points the problem's coordinate names."""
+        return Points(coordinates, self.problem.coordinates.names)
+
+    def save(self, folder: str | Path) -> None:
+        """Write metrics.json, history.jsonl, solution.vtu, solution.png, history.png and the weights.
+
+        Args:
+            folder: made if it does not exist.
+        """
+        from .runs import write_solution
+
+        write_solution(self, Path(folder))
