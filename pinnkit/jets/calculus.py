@@ -21,11 +21,22 @@ def contract(a: Any, b: Any, pairs: Pairs) -> Any:
     Returns:
         The contraction, shape ``(len(pairs), *s)``.
     """
-    return contract_with(lambda x, y: x * y, a, b, pairs)
+    return contract_with(torch.mul, a, b, pairs, symmetric=a is b)
 
 
-def contract_with(product: Callable[[Any, Any], Any], a: Any, b: Any, pairs: Pairs) -> Any:
-    """Do as `contract` does, for any bilinear ``product`` that keeps leading dimensions apart."""
+def contract_with(product: Callable[[Any, Any], Any], a: Any, b: Any, pairs: Pairs, symmetric: bool = False) -> Any:
+    """Do as `contract` does, for any bilinear ``product`` that keeps leading dimensions apart.
+
+    Args:
+        product: the product of components stacked in front.
+        a: first derivatives of the first factor, stacked in front.
+        b: first derivatives of the second factor, stacked in front.
+        pairs: the components.
+        symmetric: whether a_i b_j is a_j b_i. A matrix product is not, not even of a matrix with itself.
+
+    Returns:
+        The contraction, stacked in front.
+    """
     d = a.shape[0]
     if pairs == (tuple((i, i) for i in range(d)),):
         return product(a, b).sum(0, keepdim=True)
@@ -36,7 +47,7 @@ def contract_with(product: Callable[[Any, Any], Any], a: Any, b: Any, pairs: Pai
         total: Any = None
         for i, j in component:
             term = product(a[i : i + 1], b[j : j + 1])
-            if i != j and a is not b:
+            if i != j and not symmetric:
                 term = 0.5 * (term + product(a[j : j + 1], b[i : i + 1]))
             total = term if total is None else total + term
         components.append(total)

@@ -12,7 +12,10 @@ Pairs = tuple[tuple[tuple[int, int], ...], ...]
 """Second-order components: each a sum of second derivatives along pairs of directions."""
 
 RULES: dict[Any, Callable[..., Any]] = {}
-"""The rule of every torch function that a jet passes through."""
+"""The rule of every torch function that a jet passes through.
+
+Operators that torch wraps in Python are found by name: torch.compile does not find the wrapper among the keys.
+"""
 
 
 _PLAIN_ATTRIBUTES = ("requires_grad", "is_cuda", "is_cpu", "layout", "itemsize", "is_sparse", "is_quantized")
@@ -62,9 +65,10 @@ class Jet:
         Raises:
             MissingRule: there is no rule for ``func``.
         """
-        rule = RULES.get(func)
+        name = getattr(func, "__name__", str(func))
+        rule = RULES.get(func) or RULES.get(name)
         if rule is None:
-            raise MissingRule(getattr(func, "__name__", str(func)))
+            raise MissingRule(name)
         return rule(*args, **(kwargs or {}))
 
     def __getattr__(self, name: str) -> Any:
@@ -179,6 +183,9 @@ class Jet:
 
     def __abs__(self) -> Jet:
         return RULES[torch.abs](self)
+
+    def __rmod__(self, other: Any) -> Jet:
+        raise MissingRule("remainder by a jet")
 
     def __mod__(self, other: Any) -> Jet:
         return RULES[torch.remainder](self, other)

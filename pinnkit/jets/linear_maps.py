@@ -136,7 +136,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Jet:
     return add(input, -other if alpha == 1 else other * -alpha)
 
 
-@rule_for(torch.rsub, several=True)
+@rule_for(torch.rsub, "__rsub__", several=True)
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Jet:
     return sub(other, input, alpha=alpha)
 
@@ -154,6 +154,11 @@ def neg(input: Jet) -> Jet:
 @rule_for(*named("remainder"))
 def remainder(input: Jet, other: Any) -> Jet:
     return input - torch.floor(plain(input) / other) * other
+
+
+@rule_for("__rmod__", several=True)
+def rmod(input: Any, other: Any) -> Any:
+    return torch.remainder(other, input)
 
 
 @rule_for(F.dropout)
@@ -197,3 +202,5 @@ for _name in (
 ).split():
     for _function in named(_name):
         rule_for(_function, several=True)(_of_the_value(_function))
+
+rule_for("__eq__", several=True)(_of_the_value(torch.eq))

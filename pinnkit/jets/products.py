@@ -46,7 +46,12 @@ def div(input: Any, other: Any) -> Jet:
     return Jet(q, first, second, a.pairs)
 
 
-@rule_for(*named("pow"), torch.Tensor.__pow__, several=True)
+@rule_for("__rdiv__", several=True)
+def rdiv(input: Any, other: Any) -> Jet:
+    return div(other, input)
+
+
+@rule_for(*named("pow"), "pow", several=True)
 def pow(input: Any, exponent: Any) -> Any:
     if isinstance(exponent, Jet):
         base: Any = input if isinstance(input, (Jet, torch.Tensor)) else torch.full_like(plain(exponent), input)
@@ -56,7 +61,12 @@ def pow(input: Any, exponent: Any) -> Any:
     return chain(input, *power(input.value, exponent))
 
 
-@rule_for(*named("matmul", "mm", "bmm", "mv"), several=True)
+@rule_for("__rpow__", several=True)
+def rpow(input: Any, exponent: Any) -> Any:
+    return pow(exponent, input)
+
+
+@rule_for(torch.matmul, torch.linalg.matmul, *named("mm", "bmm", "mv"), several=True)
 def matmul(input: Any, other: Any) -> Jet:
     if rank_of(input) == 1:
         return matmul(input[None, :], other).squeeze(-1 if rank_of(other) == 1 else -2)
@@ -64,6 +74,14 @@ def matmul(input: Any, other: Any) -> Jet:
         return matmul(input, other[:, None]).squeeze(-1)
     a, b = _aligned(input, other)
     return leibniz(torch.matmul, a, b, torch.matmul)
+
+
+@rule_for(torch.Tensor.matmul, several=True)
+def matmul_method(input: Any, other: Any) -> Jet:
+    if torch.compiler.is_compiling() and not isinstance(input, Jet):
+        # torch.compile makes this very call of ``jet @ tensor`` too, with the factors exchanged.
+        raise MissingRule("@ of a jet and a tensor while compiling: write torch.matmul")
+    return matmul(input, other)
 
 
 @rule_for(F.linear, several=True)

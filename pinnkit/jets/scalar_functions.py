@@ -228,7 +228,7 @@ def power(x: Any, exponent: float) -> Taylor:
     """Return x**p for a plain number p; derivatives that vanish identically are zero even at x = 0."""
 
     def derivative(k: int) -> Any:
-        factor = math.prod(exponent - i for i in range(k))
+        factor = exponent if k == 1 else exponent * (exponent - 1)
         return factor * x ** (exponent - k) if factor else torch.zeros_like(plain(x))
 
     return x**exponent, derivative(1), lambda: derivative(2)
