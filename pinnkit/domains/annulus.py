@@ -46,6 +46,11 @@ class Annulus(Domain):
         super().__init__(torch.stack([self.center - self.outer, self.center + self.outer]), names)
 
     @property
+    def cavities(self) -> list[tuple[Tensor, float]]:
+        """The hole."""
+        return [(self.center, self.inner)]
+
+    @property
     def measure(self) -> float:
         """Area, pi (outer^2 - inner^2)."""
         return math.pi * (self.outer - self.inner) * (self.outer + self.inner)

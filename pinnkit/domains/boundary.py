@@ -74,6 +74,19 @@ class Piece:
         x, normal = draw(n, self.dimension, generator, "sobol", self.place, self.keep, empty)
         return x, normal
 
+    def collocate(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw points for the residual of a condition.
+
+        Args:
+            n: how many rows the residual is to have, about.
+            generator: the source of randomness.
+
+        Returns:
+            Points and normals `(m, d)`, and the row `(m,)` of each.
+        """
+        x, normal = self.sample(n, generator)
+        return x, normal, torch.arange(n)
+
     def where(self, keep: Keep, probes: int = 2**13) -> "Piece":
         """Keep the part where a test holds.
 
@@ -174,6 +187,35 @@ class Boundary:
         Raises:
             InputError: if the boundary is empty.
         """
+        drawn = [piece.sample(m, generator) for piece, m in self._shares(n, generator)]
+        x, normal = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+        return Points(x, self.coordinate_names, normal)
+
+    def collocate(self, n: int, generator: torch.Generator) -> Points:
+        """Draw points for the residual of a condition.
+
+        As `sample`, except on facets of a mesh that stand for a curved boundary: there the points of a facet make
+        one row, their mean.
+
+        Args:
+            n: how many rows the residual is to have, about.
+            generator: the source of randomness; nothing else is used.
+
+        Returns:
+            float64 points on the CPU, with outward unit normals, and with `rows` where some points share one.
+
+        Raises:
+            InputError: if the boundary is empty.
+        """
+        drawn = [piece.collocate(m, generator) for piece, m in self._shares(n, generator)]
+        x, normal = (torch.cat([parts[i] for parts in drawn]) for i in (0, 1))
+        offset, rows = 0, []
+        for *_, row in drawn:
+            rows.append(row + offset)
+            offset += int(row.max()) + 1
+        return Points(x, self.coordinate_names, normal, torch.cat(rows) if offset < len(x) else None)
+
+    def _shares(self, n: int, generator: torch.Generator) -> list[tuple[Piece, int]]:
         n = count(n)
         pieces = [piece for piece in self.pieces if piece.measure > 0]
         if not pieces:
@@ -182,9 +224,7 @@ class Boundary:
                 "and the chosen groups"
             )
         shares = numbers(n, [piece.measure for piece in pieces], generator)
-        drawn = [piece.sample(m, generator) for piece, m in zip(pieces, shares, strict=True) if m > 0]
-        x, normal = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-        return Points(x, self.coordinate_names, normal)
+        return [(piece, m) for piece, m in zip(pieces, shares, strict=True) if m > 0]
 
 
 def probes_per_piece(pieces: int) -> int:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .ball import Ball
 from .boundary import Keep, Piece, Place, probes_per_piece
 from .box import Box
 from .domain import Domain
@@ -199,6 +200,12 @@ class Difference(_Combination):
 
     def _combined_bounds(self) -> Tensor:
         return self.first.bounds
+
+    @property
+    def cavities(self) -> list[tuple[Tensor, float]]:
+        """Those of the first, and the second if it is a ball with its centre outside the result."""
+        own = [(self.second.center, self.second.radius)] if isinstance(self.second, Ball) else []
+        return [*self.first.cavities, *own]
 
     @property
     def measure(self) -> float:

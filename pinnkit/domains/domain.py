@@ -131,6 +131,49 @@ class Domain(ABC):
         (x,) = draw(n, k, generator, rule, lambda unit: (self.place(unit),), keep, empty)
         return Points(x, self.names)
 
+    @property
+    def cavities(self) -> list[tuple[Tensor, float]]:
+        """Balls outside the domain that its boundary wraps around (holes, fillets): centre `(d,)` and radius.
+
+        Solutions vary there on the scale of the radius, and their analytic continuations end in them.
+        """
+        return []
+
+    @property
+    def facet_offsets(self) -> tuple[Tensor, Tensor] | None:
+        """Where flat facets stand for a curved boundary: points `(m, d)`, and mean distance times root share `(m,)`.
+
+        The root-mean-square of a quantity q over the boundary, times the distance, is the norm of the product of the
+        second tensor with q at the points.
+        """
+        return None
+
+    def collocate(self, n: int, generator: torch.Generator) -> Points:
+        """Draw points for the residual of an equation: evenly, and a quarter more around each cavity.
+
+        Around a cavity with centre c and radius R the density falls like |x - c|^(-2 d): the points are even in the
+        inverted coordinates R (x - c) / |x - c|^2.
+
+        Args:
+            n: how many evenly distributed points.
+            generator: the source of randomness; nothing else is used.
+
+        Returns:
+            float64 points on the CPU.
+        """
+        x = [self.interior(n, generator).coordinates]
+        for centre, radius in self.cavities:
+
+            def place(unit: Tensor, centre: Tensor = centre, radius: float = radius) -> tuple[Tensor]:
+                y = 2 * unit - 1
+                size = y.square().sum(1, keepdim=True)
+                # Points of the cube outside the ball go into the cavity, where they are turned down.
+                return (centre + radius * y / size,)
+
+            empty = "the domain is empty around one of its cavities"
+            x += draw(max(1, n // 4), self.dimension, generator, "sobol", place, self.contains, empty)
+        return Points(torch.cat(x), self.names)
+
     def __or__(self, other: "Domain") -> "Domain":
         """Return the union."""
         from .csg import Union

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..errors import InputError, NameNotFound
 from . import simplices
-from .boundary import Piece
+from .bent_facets import bends, cavities, offsets
+from .boundary import Keep, Piece
 from .cell_grid import CellGrid
 from .domain import Domain
 from .mesh_files import read_mesh
@@ -138,18 +139,106 @@ class Mesh(Domain):
         distance = squared_distance(x, self.nodes[self.facets].to(x)).sqrt()
         return torch.where(self.contains(x), -distance, distance)
 
-    def _pieces(self) -> list[Piece]:
-        return [self._piece(name, chosen) for name, chosen in self.groups.items()]
+    @cached_property
+    def _cavities(self) -> list[tuple[Tensor, float]]:
+        found = cavities(self.nodes, self.facets, self.normals)
+        return [ball for ball in found if not self.contains(ball[0][None]).item()]
 
-    def _piece(self, name: str, chosen: Tensor) -> Piece:
-        corners, normals = self.nodes[self.facets[chosen]], self.normals[chosen]
+    @property
+    def cavities(self) -> list[tuple[Tensor, float]]:
+        """Balls that round holes and fillets of the mesh wrap around."""
+        return self._cavities
+
+    @cached_property
+    def _facet_offsets(self) -> tuple[Tensor, Tensor] | None:
+        distance = offsets(self.nodes, self.facets, self.normals)
+        bent, corners = distance > 0, self.nodes[self.facets]
+        share = simplices.measures(corners) / simplices.measures(corners).sum()
+        return (corners[bent].mean(1), (distance * share.sqrt())[bent]) if bent.any() else None
+
+    @property
+    def facet_offsets(self) -> tuple[Tensor, Tensor] | None:
+        """Centres of the facets that stand for a curved boundary, and their distance from it; see Domain."""
+        return self._facet_offsets
+
+    def _pieces(self) -> list[Piece]:
+        bent = torch.zeros(len(self.facets), dtype=torch.bool)
+        bent[torch.cat(bends(self.facets, self.normals))] = True
+        corners = self.nodes[self.facets]
+        return [MeshPiece(name, corners[at], self.normals[at], bent[at]) for name, at in self.groups.items()]
+
+
+class MeshPiece(Piece):
+    """A group of boundary facets.
+
+    Conditions hold at points of flat sides, and in the mean over each facet that stands for a curved boundary: its
+    normal is off by an angle that changes sign along it, and a smooth function cannot follow that. (Our choice; the
+    mean is what a finite-volume method asks for.)
+    """
+
+    def __init__(self, name: str, corners: Tensor, normals: Tensor, bent: Tensor, keep: Keep | None = None) -> None:
+        """Compose a piece.
+
+        Args:
+            name: its name.
+            corners: `(F, d, d)`, of its facets.
+            normals: `(F, d)`.
+            bent: bool `(F,)`, the facets of curved parts.
+            keep: tells which points belong to the piece; None keeps all.
+        """
+        self.corners, self.normals, self.bent = corners, normals, bent
         cumulative = simplices.measures(corners).cumsum(0)
 
         def place(unit: Tensor) -> tuple[Tensor, Tensor]:
             x, facet = simplices.place(unit, corners, cumulative)
             return x, normals[facet]
 
-        return Piece(name, cumulative[-1].item(), self.dimension, place)
+        super().__init__(name, cumulative[-1].item() if len(corners) else 0.0, corners.shape[1], place, keep=keep)
+
+    def where(self, keep: Keep, probes: int = 2**13) -> "MeshPiece":
+        """Keep the part where a test holds.
+
+        Args:
+            keep: tells from points and normals which points stay.
+            probes: not used.
+
+        Returns:
+            The smaller piece.
+        """
+        before = self.keep
+        both = keep if before is None else lambda x, normal: before(x, normal) & keep(x, normal)
+        return MeshPiece(self.name, self.corners, self.normals, self.bent, both)
+
+    def collocate(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw points for the residual of a condition.
+
+        Args:
+            n: how many rows the residual is to have, about; at least one for each bent facet up to n of them.
+            generator: the source of randomness.
+
+        Returns:
+            Points and normals `(m, d)`, and the row `(m,)` of each.
+        """
+        bent = self.bent
+        if self.keep is not None:
+            bent = bent & self.keep(self.corners.mean(1), self.normals)
+        chosen = bent.nonzero()[:, 0]
+        if not len(chosen):
+            return super().collocate(n, generator)
+        if len(chosen) > n:
+            start = torch.rand(1, generator=generator, dtype=torch.float64)
+            chosen = chosen[((torch.arange(n) + start) * (len(chosen) / n)).long()]
+        nodes = simplices.equal_weight_nodes(self.corners.shape[1] - 1)
+        x = torch.einsum("qk,fkd->fqd", nodes, self.corners[chosen]).flatten(0, 1)
+        normal = self.normals[chosen].repeat_interleave(len(nodes), 0)
+        rows = torch.arange(len(chosen)).repeat_interleave(len(nodes))
+        flat = MeshPiece(self.name, self.corners[~self.bent], self.normals[~self.bent], self.bent[~self.bent], self.keep)
+        share = flat.measure / self.measure if len(flat.corners) else 0.0
+        if share == 0.0:
+            return x, normal, rows
+        more, more_normal = flat.sample(max(1, round(n * share)), generator)
+        more_rows = len(chosen) + torch.arange(len(more))
+        return torch.cat([x, more]), torch.cat([normal, more_normal]), torch.cat([rows, more_rows])
 
 
 def _normals(facets: Tensor) -> Tensor:

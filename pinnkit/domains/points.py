@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..errors import InputError, NameNotFound
 
-RESERVED = frozenset({"coordinates", "names", "normals", "normal", "to", "replace"})
+RESERVED = frozenset({"coordinates", "names", "normals", "normal", "rows", "to", "replace", "average"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +19,14 @@ class Points:
         coordinates: `(n, d)`, a tensor or anything else that supports `[..., i]` (such as a jet).
         names: the `d` coordinate names.
         normals: `(n, d)` outward unit normals of boundary points, None for interior points.
+        rows: `(n,)`, which mean each point belongs to, where conditions hold in the mean over some points only
+            (those of a facet that stands for a curved boundary); None where each point stands for itself.
     """
 
     coordinates: Any
     names: tuple[str, ...]
     normals: Tensor | None = None
+    rows: Tensor | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Return the coordinate of that name.
@@ -74,7 +77,8 @@ class Points:
         if not change:
             return self
         normals = None if self.normals is None else self.normals.to(**change)
-        return Points(self.coordinates.to(**change), self.names, normals)
+        rows = None if self.rows is None else self.rows.to(self.rows.device if device is None else device)
+        return Points(self.coordinates.to(**change), self.names, normals, rows)
 
     def __len__(self) -> int:
         """Return the number of points."""
@@ -90,7 +94,8 @@ class Points:
             The selected points, with their normals.
         """
         normals = None if self.normals is None else self.normals[index]
-        return Points(self.coordinates[index], self.names, normals)
+        rows = None if self.rows is None else self.rows[index]
+        return Points(self.coordinates[index], self.names, normals, rows)
 
     def replace(self, coordinates: Any) -> "Points":
         """Exchange the coordinates (by jets, say).
@@ -101,4 +106,19 @@ class Points:
         Returns:
             Points with the same names and normals.
         """
-        return Points(coordinates, self.names, self.normals)
+        return Points(coordinates, self.names, self.normals, self.rows)
+
+    def average(self, values: Tensor) -> Tensor:
+        """Take the means that `rows` asks for.
+
+        Args:
+            values: `(n, ...)`, one entry a point.
+
+        Returns:
+            `(m, ...)`, one entry a row; the values themselves where each point stands for itself.
+        """
+        if self.rows is None:
+            return values
+        sums = values.new_zeros(int(self.rows.max()) + 1, *values.shape[1:]).index_add(0, self.rows, values)
+        counts = torch.bincount(self.rows).to(values.dtype)
+        return sums / counts.reshape(-1, *[1] * (values.ndim - 1))

@@ -40,3 +40,19 @@ def place(unit: Tensor, corners: Tensor, cumulative: Tensor) -> tuple[Tensor, Te
     cuts = unit[:, 1:].sort(dim=1).values
     ends = torch.cat([torch.zeros_like(cuts[:, :1]), cuts, torch.ones_like(cuts[:, :1])], dim=1)
     return (ends.diff(dim=1)[..., None] * corners[chosen]).sum(1), chosen
+
+
+def equal_weight_nodes(k: int) -> Tensor:
+    """Give nodes of a quadrature rule of equal weights on a segment or a triangle.
+
+    Args:
+        k: 1 for the four-point Chebyshev rule (degree 5), 2 for the three interior points of degree 2.
+
+    Returns:
+        Barycentric coordinates, `(q, k + 1)`.
+    """
+    if k == 1:
+        outer, inner = math.sqrt((1 + 2 / math.sqrt(5)) / 3), math.sqrt((1 - 2 / math.sqrt(5)) / 3)
+        t = torch.tensor([-outer, -inner, inner, outer], dtype=torch.float64)
+        return torch.stack([(1 - t) / 2, (1 + t) / 2], 1)
+    return torch.full((3, 3), 1 / 6, dtype=torch.float64) + torch.eye(3, dtype=torch.float64) / 2

@@ -5,9 +5,11 @@ from .auto import Auto as Auto
 from .drive import Outcome as Outcome
 from .drive import Progress as Progress
 from .drive import drive as drive
+from .error_estimate import correction_size as correction_size
+from .error_estimate import difference as difference
 from .lbfgs import LBFGS as LBFGS
 from .least_squares import LeastSquares as LeastSquares
-from .least_squares import solve_least_squares as solve_least_squares
+from .ridge import solve_least_squares as solve_least_squares
 from .sequence import Sequence as Sequence
 from .stopping import Budget as Budget
 from .stopping import Status as Status

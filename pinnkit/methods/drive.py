@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .error_estimate import correction_size
 from .stopping import Budget, Status, Step, Stop
 from .task import Run, Task
-from .training import due, estimate_error
+from .training import due
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -125,7 +126,7 @@ def _estimate(step: Step, run: Run, task: Task, before: float, budget: Budget, s
     if step.estimated_error is not None:
         return step.estimated_error
     ended = stop is not None and stop.status is not Status.INTERRUPTED
-    return estimate_error(run.trial, task) if ended or due(before, budget) else None
+    return correction_size(run.trial, task) if ended or due(before, budget) else None
 
 
 def _within(estimate: float | None, task: Task) -> bool:

@@ -7,44 +7,15 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from ..errors import InputError
-from ..problem import Trial, validation_points
+from ..problem import Trial
 from ..spaces import LRNN, Space
+from .error_estimate import difference, geometric_error
+from .ridge import solve_least_squares
 from .stopping import Budget, Status, Step, Stop
 from .task import Task
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
-
-
-def solve_least_squares(matrix: Tensor, side: Tensor) -> tuple[Tensor, float]:
-    r"""Minimise :math:`\|A c - b\|^2 + \lambda^2 \|D c\|^2`, D the norms of A's columns.
-
-    One Householder QR of the stacked matrix. The ridge, at the level of rounding, takes the place of a rank decision:
-    for columns dependent to working precision it reaches residuals near rounding, where truncation by pivoted QR
-    stops at the square root of it. Rows and columns are not modified.
-
-    Args:
-        matrix: A, shape ``(rows, columns)``, rows >= columns.
-        side: b, shape ``(rows,)``.
-
-    Returns:
-        The minimiser, shape ``(columns,)``, and the relative residual ``|A c - b| / |b|`` (absolute where b = 0).
-    """
-    rows, n = matrix.shape
-    scale = matrix.norm(dim=0)
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    stacked = matrix.new_zeros(rows + n, n + 1)
-    torch.div(matrix, scale, out=stacked[:rows, :n])
-    stacked[:rows, n] = side
-    ridge = torch.finfo(matrix.dtype).eps * math.sqrt(rows)
-    stacked[rows:, :n].fill_diagonal_(ridge)
-    r = torch.linalg.qr(stacked, mode="r").R
-    solution = torch.linalg.solve_triangular(r[:n, :n], r[:n, n:], upper=True)[:, 0]
-    size = side.norm().item()
-    return solution / scale, r[n, n].abs().item() / (size if size > 0 else 1.0)
 
 
 @dataclass(frozen=True)
@@ -93,7 +64,7 @@ class LeastSquaresRun:
     def __init__(self, method: LeastSquares, task: Task) -> None:
         """Prepare the first round."""
         self.method, self.task = method, task
-        self.space = task.space or LRNN()
+        self.space = task.suited(task.space or LRNN())
         self.round = 0
         self.spread = 0.0
         self.draw = 0
@@ -124,20 +95,21 @@ class LeastSquaresRun:
         tried = [(*self._candidate(0, spread), spread) for spread in spreads]
         residual, trial, self.spread = min(tried, key=lambda entry: entry[0])
         other_residual, other = self._candidate(1, self.spread)
-        error = difference(trial, other, self.task)
         self.draw = int(other_residual < residual)
         self.trial = other if self.draw else trial
-        size, residual = self.trial.space.size, min(residual, other_residual)
-        seconds = time.perf_counter() - started
-        stop = self._stop(error, size, seconds, budget)
+        numerical, geometric = difference(trial, other, self.task), geometric_error(self.trial, self.task)
         self.round += 1
-        return Step(residual, 1, error, stop)
+        stop = self._stop(numerical, geometric, time.perf_counter() - started, budget)
+        return Step(min(residual, other_residual), 1, math.hypot(numerical, geometric), stop)
 
-    def _stop(self, error: float, size: int, seconds: float, budget: Budget) -> Stop | None:
+    def _stop(self, numerical: float, geometric: float, seconds: float, budget: Budget) -> Stop | None:
+        size, error = self.trial.space.size, math.hypot(numerical, geometric)
         if not math.isfinite(error):
             return Stop(Status.DIVERGED, f"the solution of {size} functions is not finite")
         if error <= self.task.tolerance:
             return Stop(Status.CONVERGED, f"estimated error {error:.1e} within {self.task.tolerance:g}")
+        if 10 * numerical < geometric:
+            return Stop(Status.STALLED, f"the mesh's facets limit the accuracy to about {geometric:.1e}; refine the mesh")
         if not self.grows or size >= self.method.max_size:
             return Stop(Status.STALLED, f"estimated error {error:.1e} with all of {size} functions")
         # A round with twice the functions costs up to eight times as much.
@@ -163,12 +135,3 @@ class LeastSquaresRun:
             generator = self.task.generator(self.round - 1, self.draw)
             self.trial = self.task.trial(self._sized(self.round - 1), generator, self.spread)
             self.trial.space.head.load_state_dict(state["head"])
-
-
-@torch.no_grad()
-def difference(one: Trial, other: Trial, task: Task) -> float:
-    """Measure the relative root-mean-square difference of two trial functions, over all unknowns."""
-    x = validation_points(task.problem, 2048).to(task.dtype, task.device).coordinates
-    a, b = one(x), other(x)
-    size = torch.maximum(a.norm(), b.norm()).item()
-    return (a - b).norm().item() / (size if size > 0 else 1.0)

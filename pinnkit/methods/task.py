@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from ..problem import Collocation, Problem, Spectrum, Trial
-from ..spaces import Space
+from ..spaces import Charts, Space
 from .stopping import Budget, Step
 
 FREQUENCIES = 4096
@@ -39,6 +39,11 @@ class Task:
     def spectrum(self) -> Spectrum:
         """The expected spectrum of the solution."""
         return Spectrum(self.problem)
+
+    def suited(self, space: Space) -> Space:
+        """Give a spectral space its charts around the cavities of the domain, if there are any."""
+        cavities = self.problem.domain.cavities
+        return Charts(space, cavities) if cavities and space.spectral and not isinstance(space, Charts) else space
 
     def generator(self, *stream: int) -> torch.Generator:
         """Give an independent source of random numbers for a named purpose of this task."""

@@ -77,8 +77,11 @@ class Collocation:
             self.blocks.append(Block(residual, here.to(dtype, device)))
 
     def residuals(self, trial: Callable[[Any], Any]) -> list[Tensor]:
-        """Evaluate the residual of each block, unweighted, each of shape ``(n,)``."""
-        return [block.residual(block.values(trial, block.points), block.points) for block in self.blocks]
+        """Evaluate the residual of each block, unweighted, one number a row."""
+        return [
+            block.points.average(block.residual(block.values(trial, block.points), block.points))
+            for block in self.blocks
+        ]
 
     def loss(self, trial: Callable[[Any], Any]) -> Tensor:
         """Sum the weighted mean squares of all residuals."""
@@ -95,18 +98,20 @@ class Collocation:
     def balance(self, trial: Trial) -> None:
         """Weigh each condition like the equations, by the size of the head's columns.
 
-        A condition's weight is the root-mean-square column entry of the equations over its own, at the trial's
-        parameters: the ratio of the traces of the head's tangent kernels, hence of the operators' scales.
+        A condition's weight is the ratio of the equations' column norms to its own, the median over the head's
+        columns: the ratio of the operators' scales on a typical function of the space. (Our choice; the ratio of the
+        traces of tangent kernels is the same with a mean in place of the median.)
         """
         sizes = []
         for block in self.blocks:
-            few = block.points[: min(len(block.points), 256)]
+            few = block.points[torch.linspace(0, len(block.points) - 1, 256).long().unique()]
             matrix, _ = _rows(block, few, trial)
-            sizes.append(matrix.square().mean().sqrt().item())
+            sizes.append(matrix.square().mean(0).sqrt())
         equations = len(self.problem.equations)
-        scale = math.sqrt(sum(size**2 for size in sizes[:equations]) / equations)
+        scale = torch.stack(sizes[:equations]).square().mean(0).sqrt()
         for block, size in list(zip(self.blocks, sizes, strict=True))[equations:]:
-            block.weight = scale / size if size > 0 else 1.0
+            used = (size > 0) & (scale > 0)
+            block.weight = (scale[used] / size[used]).median().item() if used.any() else 1.0
 
     @torch.no_grad()
     def system(self, trial: Trial, about: Callable[[Any], Any] | None = None) -> tuple[Tensor, Tensor]:
@@ -121,12 +126,15 @@ class Collocation:
         """
         matrices, sides = [], []
         for block in self.blocks:
-            scale = block.weight / math.sqrt(len(block.points))
-            for chunk in block.chunks((trial.space.size + 1) * len(self.problem.unknowns)):
-                matrix, side = _rows(block, block.points[chunk], trial, about)
-                matrices.append(matrix.mul_(scale))
-                sides.append(side * scale)
+            parts = [_rows(block, block.points[chunk], trial, about) for chunk in block.chunks(self._columns(trial))]
+            matrix, side = (block.points.average(torch.cat(part)) for part in zip(*parts, strict=True))
+            scale = block.weight / math.sqrt(len(side))
+            matrices.append(matrix.mul_(scale))
+            sides.append(side * scale)
         return torch.cat(matrices), torch.cat(sides)
+
+    def _columns(self, trial: Trial) -> int:
+        return (trial.space.size + 1) * len(self.problem.unknowns)
 
 
 def _rows(

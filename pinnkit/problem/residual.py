@@ -52,12 +52,10 @@ class Residual:
     keys: dict[str, tuple[Key, ...]] = field(default_factory=dict)
 
     def sample(self, n: int, generator: torch.Generator) -> Points:
-        """Draw n points of the region (all of them where they are fixed)."""
+        """Draw about n points of the region (all of them where they are fixed)."""
         if isinstance(self.region, FixedPoints):
             return self.region.points
-        if isinstance(self.region, Boundary):
-            return self.region.sample(n, generator)
-        return self.region.interior(n, generator)
+        return self.region.collocate(n, generator)
 
     def __call__(self, values: Values, points: Points) -> Tensor:
         """Evaluate at points.

@@ -1,5 +1,6 @@
 """Trial spaces: networks seen as bases of functions with a linear head."""
 
+from .charts import Charts as Charts
 from .lrnn import LRNN as LRNN
 from .lrnn import ProductLayer as ProductLayer
 from .mlp import MLP as MLP

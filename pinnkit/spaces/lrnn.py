@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .space import Space, positive, uniform
+from .space import Space, positive, uniform, whole
 
 PROJECTIONS = ("axes", "free", "identity")
 
@@ -31,6 +31,7 @@ class ProductLayer(nn.Module):
         offset: the "1 +" in each factor; without it the factor is g itself.
         bound: bound of the uniform weights W.
         generator: source of random numbers.
+        axes: each factor sees one input only, in turn, in training too.
     """
 
     def __init__(
@@ -44,12 +45,15 @@ class ProductLayer(nn.Module):
         offset: bool,
         bound: float,
         generator: torch.Generator,
+        axes: bool = False,
     ) -> None:
         """Draw the parameters; see the class."""
         super().__init__()
         shape = (rank, components)
         self.omega, self.activation, self.offset = omega, activation, offset
-        self.weight = uniform((*shape, inputs), bound, generator)
+        self.weight = uniform((*shape, 1 if axes else inputs), bound, generator)
+        seen = nn.functional.one_hot(torch.arange(components) % inputs, inputs).to(torch.float64)
+        self.register_buffer("axes", seen if axes else None)
         self.bias = uniform(shape, math.pi / omega, generator)
         # Uniform in +-sqrt(6) gives c sin(.) the variance one that Lemma 1 of the paper asks to be O(1).
         self.amplitude = uniform(shape, math.sqrt(6), generator)
@@ -59,9 +63,10 @@ class ProductLayer(nn.Module):
 
     def forward(self, x: Any) -> Any:
         """Map ``(n, d)`` to ``(n, r)``."""
-        rank, components, inputs = self.weight.shape
+        rank, components, _ = self.weight.shape
+        w = self.weight if self.axes is None else self.weight * self.axes
         # z and the inner map a z + e are both affine, so that one matrix product serves both.
-        weight = (self.omega * self.slope[..., None] * self.weight).reshape(rank * components, inputs)
+        weight = (self.omega * self.slope[..., None] * w).reshape(rank * components, -1)
         bias = (self.omega * (self.slope * self.bias + self.shift)).reshape(-1)
         z = nn.functional.linear(x, weight, bias).reshape(-1, rank, components)
         g = self.amplitude * self.activation(z)
@@ -107,8 +112,9 @@ class LRNN(Space):
     ) -> None:
         """Keep the options; see the class."""
         super().__init__()
-        for name, value in {"rank": rank, "components": components, "depth": depth, "omega": omega}.items():
-            positive(name, value)
+        for name, value in {"rank": rank, "components": components, "depth": depth}.items():
+            whole(name, value)
+        positive("omega", omega)
         if projection not in PROJECTIONS:
             raise InputError(f"projection must be one of {', '.join(PROJECTIONS)}, got {projection!r}.")
         self.rank, self.components, self.depth, self.omega = rank, components, depth, omega
@@ -131,44 +137,42 @@ class LRNN(Space):
         for number in range(self.depth):
             d = inputs if number == 0 else rank
             bound = 1 / d if number == 0 else math.sqrt(6 / d) / self.omega
+            norm, axes = self.depth > 1, number == 0 and self.projection == "axes"
             layer = ProductLayer(
-                d, rank, components, self.omega, self.activation, self.depth > 1, self.offset, bound, generator
+                d, rank, components, self.omega, self.activation, norm, self.offset, bound, generator, axes
             )
             layers.append(layer)
         self.layers = nn.Sequential(*layers)
-        self._place_first(layers[0], generator, frequencies)
+        self._place_first(layers[0], inputs, generator, frequencies)
         return rank
 
     @torch.no_grad()
-    def _place_first(self, first: ProductLayer, generator: torch.Generator, frequencies: Tensor | None) -> None:
-        rank, components, inputs = first.weight.shape
-        axis = torch.arange(components) % inputs
+    def _place_first(
+        self, first: ProductLayer, inputs: int, generator: torch.Generator, frequencies: Tensor | None
+    ) -> None:
+        rank, components = first.bias.shape
         if self.projection == "identity":
             first.weight = _frozen(torch.eye(inputs, dtype=torch.float64).expand(rank, -1, -1).clone())
             first.bias = _frozen(torch.zeros_like(first.bias))
             # With z fixed to x, the frequencies and phases are those of the components themselves.
             first.slope.copy_(2 * torch.rand(rank, components, generator=generator, dtype=torch.float64) - 1)
-            first.shift.copy_((2 * torch.rand(rank, components, generator=generator) - 1) * math.pi / self.omega)
+            first.shift.copy_((2 * torch.rand(rank, components, generator=generator, dtype=torch.float64) - 1)
+                              * math.pi / self.omega)
             if frequencies is not None:
-                first.slope.copy_(self._pick(frequencies, rank, components, generator)[..., 0].abs())
-            return
-        if frequencies is not None:
-            chosen = frequencies[torch.randint(len(frequencies), (rank, components), generator=generator)]
-            if self.projection == "axes":
-                # One frequency vector serves the factors of all axes, so that their product is that plane wave's.
-                turns = -(-components // inputs)
-                chosen = frequencies[torch.randint(len(frequencies), (rank, turns), generator=generator)]
-                chosen = chosen.repeat_interleave(inputs, 1)[:, :components]
-            first.weight.copy_(chosen / self.omega)
-        if self.projection == "axes":
-            first.weight.mul_(nn.functional.one_hot(axis, inputs))
-
-    def _pick(self, frequencies: Tensor, rank: int, components: int, generator: torch.Generator) -> Tensor:
-        chosen = frequencies[torch.randint(len(frequencies), (rank,), generator=generator)]
-        return chosen[:, :components, None] / self.omega
+                first.slope.copy_(_pick(frequencies, (rank,), generator) / self.omega)
+        elif frequencies is not None and self.projection == "axes":
+            # One frequency vector serves the factors of all axes, so that their product is that plane wave's.
+            chosen = _pick(frequencies, (rank, -(-components // inputs)), generator).reshape(rank, -1, 1)
+            first.weight.copy_(chosen[:, :components] / self.omega)
+        elif frequencies is not None:
+            first.weight.copy_(_pick(frequencies, (rank, components), generator) / self.omega)
 
     def _basis(self, x: Any) -> Any:
         return self.layers(x)
+
+
+def _pick(frequencies: Tensor, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return frequencies[torch.randint(len(frequencies), shape, generator=generator)]
 
 
 def _frozen(values: Tensor) -> nn.Parameter:

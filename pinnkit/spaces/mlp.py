@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .space import Space, linear, positive
+from .space import Space, linear, whole
 
 
 class MLP(Space):
@@ -26,8 +26,8 @@ class MLP(Space):
     def __init__(self, width: int = 40, depth: int = 4, activation: Callable[[Any], Any] = torch.tanh) -> None:
         """Keep the options; see the class."""
         super().__init__()
-        positive("width", width)
-        positive("depth", depth)
+        whole("width", width)
+        whole("depth", depth)
         self.width, self.depth, self.activation = width, depth, activation
 
     def _draw(self, inputs: int, generator: torch.Generator, frequencies: Tensor | None) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .space import Space, positive
+from .space import Space, positive, whole
 
 KINDS = ("sine", "product", "tanh")
 
@@ -35,16 +35,15 @@ class RandomFeatures(Space):
         Zhang et al. 2023 (TransNet), arXiv:2301.11701; Rahimi and Recht 2007 (random features).
     """
 
-    spectral = True
-
     def __init__(self, features: int | None = None, kind: str = "sine", scale: float | None = None) -> None:
         """Keep the options; see the class."""
         super().__init__()
-        positive("features", features)
+        whole("features", features)
         positive("scale", scale)
         if kind not in KINDS:
             raise InputError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}.")
         self.features, self.kind, self.scale = features, kind, scale
+        self.spectral = scale is None
 
     def resized(self, size: int) -> Self:
         """Return the space with this many features, unless a number was asked for."""

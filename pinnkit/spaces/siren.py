@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .space import Space, linear, positive, uniform
+from .space import Space, linear, positive, uniform, whole
 
 
 class SIREN(Space):
@@ -29,8 +29,8 @@ class SIREN(Space):
     def __init__(self, width: int = 64, depth: int = 3, omega: float = 30.0) -> None:
         """Keep the options; see the class."""
         super().__init__()
-        positive("width", width)
-        positive("depth", depth)
+        whole("width", width)
+        whole("depth", depth)
         positive("omega", omega)
         self.width, self.depth, self.omega = width, depth, omega
 

@@ -61,7 +61,8 @@ class Space(nn.Module):
         scaled = None if frequencies is None else frequencies * built.halfwidth
         size = built._draw(bounds.shape[1], generator, scaled)
         built.head = linear(size, outputs, generator, 1 / math.sqrt(size))
-        return built
+        # An activation may have parameters of its own, in another number type.
+        return built.to(torch.float64)
 
     def basis(self, x: Any) -> Any:
         """Evaluate the basis functions.
@@ -96,10 +97,11 @@ class ModuleSpace(Space):
 
     Args:
         module: maps ``(n, d)`` to ``(n, K)`` through a last ``nn.Linear``; it is copied, not changed.
-        keep: keep the module's parameters; by default they are drawn anew from the seed.
+        keep: keep the module's parameters; by default all layers that know how to (``reset_parameters``) draw them
+            anew from the seed.
 
     Raises:
-        InputError: the module has no linear layer, or does not end with its last one.
+        InputError: the module has no linear layer after a body.
     """
 
     def __init__(self, module: nn.Module, keep: bool = False) -> None:
@@ -110,36 +112,38 @@ class ModuleSpace(Space):
         if not layers or not layers[-1][0]:
             raise InputError(f"{type(module).__name__} is no trial space: it needs a body and a last nn.Linear layer.")
         name, last = layers[-1]
-        self.keep = keep
-        self.last = last
-        parent, _, attribute = name.rpartition(".")
-        setattr(body.get_submodule(parent), attribute, nn.Identity())
-        self.body = body
-        self._check(module)
+        self.keep, self.last, self.last_name = keep, last, name
+        self.body = _with(body, name, nn.Identity())
 
-    def _check(self, module: nn.Module) -> None:
-        first = next(layer for layer in module.modules() if isinstance(layer, nn.Linear))
-        probe = torch.linspace(-1, 1, 3 * first.in_features).reshape(3, -1).to(first.weight)
-        whole, parts = module(probe), self.last(self.body(probe))
-        if whole.shape != parts.shape or not torch.allclose(whole, parts):
+    def _check(self, inputs: int) -> None:
+        """Compare the body and its last layer with the whole module, at a few points."""
+        kind = type(self.body).__name__
+        probe = torch.linspace(-1, 1, 3 * inputs, dtype=torch.float64).reshape(3, inputs)
+        whole_module = _with(copy.deepcopy(self.body), self.last_name, self.last)
+        try:
+            whole_values, parts = whole_module(probe), self.last(copy.deepcopy(self.body)(probe))
+        except Exception as error:
             raise InputError(
-                f"{type(module).__name__} is no trial space: something follows its last nn.Linear layer; "
-                "end the module with a plain nn.Linear."
+                f"{kind} cannot be evaluated at points of shape (n, {inputs}), one column for each coordinate: {error}"
+            ) from error
+        shapes = [tuple(getattr(v, "shape", ())) for v in (whole_values, parts)]
+        if shapes[0] != shapes[1] or not torch.allclose(whole_values, parts, equal_nan=True):
+            raise InputError(
+                f"{kind} is no trial space: something random, or something after its last nn.Linear layer, changes its "
+                "values; end the module with a plain nn.Linear."
             )
 
     def _draw(self, inputs: int, generator: torch.Generator, frequencies: Tensor | None) -> int:
-        self.to(torch.float64)
-        if not self.keep:
-            seed = int(torch.randint(2**62, (1,), generator=generator))
-            # Modules draw from the global generator; it is put back as it was.
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
+        self.to("cpu", torch.float64)
+        seed = int(torch.randint(2**62, (1,), generator=generator))
+        # Modules draw from the global generator; it is put back as it was. (torch.manual_seed would reach the GPUs' too.)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            if not self.keep:
                 for layer in self.body.modules():
                     if callable(reset := getattr(layer, "reset_parameters", None)):
                         reset()
-        first = next((layer for layer in self.body.modules() if isinstance(layer, nn.Linear)), self.last)
-        if first.in_features != inputs:
-            raise InputError(f"the module takes {first.in_features} inputs; the problem has {inputs} coordinates.")
+            self._check(inputs)
         return self.last.in_features
 
     def build(self, bounds: Tensor, outputs: int, generator: torch.Generator, frequencies: Tensor | None = None) -> Self:
@@ -182,6 +186,13 @@ class ModuleSpace(Space):
         return self.body(x)
 
 
+def _with(body: nn.Module, name: str, layer: nn.Module) -> nn.Module:
+    """Put a layer at a place in a module."""
+    parent, _, attribute = name.rpartition(".")
+    setattr(body.get_submodule(parent), attribute, layer)
+    return body
+
+
 def as_space(space: nn.Module) -> Space:
     """Take a space as it is and any other module as a `ModuleSpace`.
 
@@ -214,15 +225,29 @@ def linear(inputs: int, outputs: int, generator: torch.Generator, bound: float) 
     return layer
 
 
-def positive(name: str, value: int | float | None) -> None:
-    """Check an option.
+def positive(name: str, value: float | None) -> None:
+    """Check an option that is a number.
 
     Args:
         name: its name.
         value: a number; None is allowed and means "chosen by the method".
 
     Raises:
-        InputError: it is not positive.
+        InputError: it is not a positive number.
     """
-    if value is not None and not value > 0:
-        raise InputError(f"{name} must be positive, got {value}.")
+    if value is not None and not (isinstance(value, (int, float)) and 0 < value < math.inf):
+        raise InputError(f"{name} must be positive, got {value!r}.")
+
+
+def whole(name: str, value: int | None) -> None:
+    """Check an option that is a count.
+
+    Args:
+        name: its name.
+        value: a number; None is allowed and means "chosen by the method".
+
+    Raises:
+        InputError: it is not a positive whole number.
+    """
+    if value is not None and not (isinstance(value, int) and value > 0):
+        raise InputError(f"{name} must be a positive whole number, got {value!r}.")
