@@ -48,7 +48,7 @@ def read_mesh(path: Path) -> MeshData:
     Raises:
         InputError: if the file does not hold a mesh of triangles or tetrahedra with finite coordinates.
     """
-    raw = _read(path)
+    raw = read_raw_mesh(path)
     points = np.asarray(raw.points, dtype=np.float64)
     broken = int((~np.isfinite(points)).any(axis=1).sum())
     if broken:
@@ -88,7 +88,7 @@ def read_mesh(path: Path) -> MeshData:
     return MeshData(points[used], new_index[cells], {name: new_index[f] for name, f in groups.items()})
 
 
-def _read(path: Path) -> Any:
+def read_raw_mesh(path: Path) -> Any:
     """Call meshio, and make an error of everything that it prints or raises.
 
     Args:

@@ -106,7 +106,8 @@ class Unknown:
         try:
             index = parse_derivative(name, self._coordinates)
         except NameNotFound:
-            if callable(getattr(Tensor, name, None)) or name in ("shape", "dtype", "device", "ndim"):
+            # Short names are slips in derivatives, u.t without time, rather than Tensor.t.
+            if len(name) > 2 and callable(getattr(Tensor, name, None)) or name in ("shape", "dtype", "device", "ndim"):
                 return getattr(self.value, name)
             raise
         return self._lookup(index)

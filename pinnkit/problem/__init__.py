@@ -6,9 +6,9 @@ from .conditions import Condition as Condition
 from .conditions import Dirichlet as Dirichlet
 from .conditions import Initial as Initial
 from .conditions import Neumann as Neumann
-from .conditions import Observations as Observations
 from .conditions import Periodic as Periodic
 from .conditions import Robin as Robin
+from .observations import Observations as Observations
 from .parameter import Parameter as Parameter
 from .problem import Problem as Problem
 from .reference import reference_values as reference_values

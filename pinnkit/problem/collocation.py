@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Points
+from ..domains import Boundary, Points
 from ..jets import Derivatives, Key
 from .problem import Problem
 from .residual import Residual, Values
 from .trial import Trial
 
-CHUNK_NUMBERS = 2**23
-"""How many numbers the columns of one chunk of points may have, before derivatives."""
+CHUNK_NUMBERS = 2**19
+"""How many numbers the columns of one chunk of points may have, before derivatives; 4 MB stay near the cores."""
 
 
 class Block:
@@ -70,9 +70,10 @@ class Collocation:
         self.problem = problem
         self.blocks: list[Block] = []
         interior = problem.equations[0].sample(points, generator)
-        shares = _shares(problem, boundary_points)
-        for residual in problem.residuals:
-            here = interior if residual in problem.equations else residual.sample(shares[residual.name], generator)
+        drawn = [(residual, interior) for residual in problem.equations]
+        for residual, share in zip(problem.soft, _shares(problem, boundary_points), strict=True):
+            drawn.append((residual, residual.sample(share, generator)))
+        for residual, here in drawn:
             residual.check(here)
             self.blocks.append(Block(residual, here.to(dtype, device)))
 
@@ -157,12 +158,15 @@ def _rows(
     return torch.cat(parts, 1), -result
 
 
-def _shares(problem: Problem, total: int) -> dict[str, int]:
+def _shares(problem: Problem, total: int) -> list[int]:
     """Share points among the conditions by the measure of their regions, a tenth of an even share at least."""
-    regions = {r.name: getattr(r.region, "measure", 1.0) for r in problem.soft}
-    whole = sum(regions.values())
+    regions = [residual.region for residual in problem.soft]
+    measures = [getattr(region, "measure", 1.0) for region in regions]
     least = max(2, total // (10 * max(len(regions), 1)))
-    return {name: max(least, round(total * measure / whole)) for name, measure in regions.items()}
+    shares = [max(least, round(total * measure / sum(measures))) for measure in measures]
+    # The ends of an interval need no more than one point each.
+    ends = [isinstance(r, Boundary) and all(piece.dimension == 0 for piece in r.pieces) for r in regions]
+    return [len(r.pieces) if end else n for r, end, n in zip(regions, ends, shares, strict=True)]
 
 
 def _zero_like(trial: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..domains import Boundary, Domain, Points, SpaceTime
@@ -42,6 +41,30 @@ def evaluate_datum(datum: Datum, points: Points, what: str) -> Any:
     return value
 
 
+def check_region(
+    title: str, region: Any, domain: Domain, kinds: tuple[type[Boundary] | type[Domain], ...] = (Boundary, Domain)
+) -> None:
+    """Check where a condition holds.
+
+    Args:
+        title: of the condition.
+        region: what it was given.
+        domain: of the problem.
+        kinds: what it may be.
+
+    Raises:
+        InputError: it is something else, or belongs to a domain with other coordinates.
+    """
+    if not isinstance(region, kinds):
+        raise InputError(f"{title}: on= takes a part of the boundary, such as domain.boundary['left'], got {region!r}.")
+    names = region.coordinate_names if isinstance(region, Boundary) else region.names
+    if tuple(names) != domain.names:
+        raise InputError(
+            f"{title}: the place has the coordinates {', '.join(names)}, the problem's domain has "
+            f"{', '.join(domain.names)}; take a part of the problem's own domain."
+        )
+
+
 class Condition:
     """Any residual that shall vanish on a part of the boundary or in a domain.
 
@@ -59,6 +82,7 @@ class Condition:
 
     def state(self, unknowns: tuple[str, ...], domain: Domain, coordinates: Coordinates) -> Stated:
         """Give the residuals of this condition with their regions."""
+        check_region(self.name, self.on, domain)
         return [(self.name, bind(self.name, self.residual, unknowns), self.on)]
 
 
@@ -81,7 +105,9 @@ class _Prescribed:
 
     def state(self, unknowns: tuple[str, ...], domain: Domain, coordinates: Coordinates) -> Stated:
         """Give the residuals of this condition with their regions."""
-        return [self._one(key, datum, unknowns, self.region(domain)) for key, datum in self.data.items()]
+        region = self.region(domain)
+        check_region(self.verb, region, domain, (Boundary,))
+        return [self._one(key, datum, unknowns, region) for key, datum in self.data.items()]
 
     def _one(self, key: str, datum: Datum, unknowns: tuple[str, ...], region: Boundary) -> Any:
         unknown, derivative = split_key(key, unknowns, self.verb)
@@ -113,7 +139,7 @@ def split_key(key: str, unknowns: tuple[str, ...], where: str) -> tuple[str, str
         return key, ""
     unknown, _, derivative = key.rpartition("_")
     if unknown not in unknowns:
-        raise NameNotFound(f"unknown of the problem in {where}", key, unknowns)
+        raise NameNotFound(f"field in {where}", key, unknowns)
     return unknown, derivative
 
 
@@ -234,44 +260,3 @@ class Periodic:
         if self.coordinate not in coordinates.names:
             raise NameNotFound("coordinate in Periodic", self.coordinate, coordinates.names)
         return []
-
-
-class Observations:
-    """Measured values at points; with trainable parameters, the data of an inverse problem.
-
-    Args:
-        points: where, shape ``(n, d)``.
-        data: for each observed unknown the values, shape ``(n,)``.
-    """
-
-    hard = False
-
-    def __init__(self, points: Any, **data: Any) -> None:
-        """Keep and check the data; see the class."""
-        self.points = torch.as_tensor(points, dtype=torch.float64)
-        self.data = {name: torch.as_tensor(values, dtype=torch.float64) for name, values in data.items()}
-        for name, values in [("points", self.points), *self.data.items()]:
-            if bad := int((~torch.isfinite(values)).sum()):
-                raise InputError(f"Observations: {bad} of {values.numel()} numbers in {name!r} are NaN or infinite.")
-        for name, values in self.data.items():
-            if values.shape != self.points.shape[:1]:
-                raise InputError(
-                    f"Observations: {name!r} must have shape ({len(self.points)},), one number for each point, "
-                    f"got {tuple(values.shape)}."
-                )
-
-    def state(self, unknowns: tuple[str, ...], domain: Domain, coordinates: Coordinates) -> Stated:
-        """Give the misfit of each observed unknown at the points."""
-        if self.points.ndim != 2 or self.points.shape[1] != len(coordinates.names):
-            raise InputError(
-                f"Observations: points must have shape (n, {len(coordinates.names)}), got {tuple(self.points.shape)}."
-            )
-        region = FixedPoints(Points(self.points, coordinates.names))
-
-        def misfit(name: str, values: Tensor) -> Function:
-            return lambda fields, points: fields[name].value - values.to(points.coordinates)
-
-        for name in self.data:
-            if name not in unknowns:
-                raise NameNotFound("unknown of the problem in Observations", name, unknowns)
-        return [(f"Observations of {name}", misfit(name, v), region) for name, v in self.data.items()]

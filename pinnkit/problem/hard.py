@@ -19,6 +19,7 @@ class _Face:
     axis: int
     side: int
     datum: Datum
+    title: str
 
 
 class HardConditions(nn.Module):
@@ -46,8 +47,6 @@ class HardConditions(nn.Module):
         for condition in conditions:
             if condition.hard:
                 self._add(condition, condition.region(domain))
-        for faces in self.faces.values():
-            faces.sort(key=lambda face: face.axis)
 
     def _add(self, condition: Dirichlet | Initial, region: Boundary) -> None:
         for key, datum in condition.data.items():
@@ -60,8 +59,28 @@ class HardConditions(nn.Module):
                         f"{condition.verb}({key}=..., hard=True) on {piece.name!r}: hard conditions need whole faces "
                         "of a box (or of a box times time); use the soft condition here."
                     )
-                face = _Face(*piece.face, datum)
-                self.faces.setdefault(self.unknowns.index(unknown), []).append(face)
+                face = _Face(*piece.face, datum, f"{condition.verb} {key} on {piece.name} (hard)")
+                taken = self.faces.setdefault(self.unknowns.index(unknown), [])
+                if clash := [old for old in taken if (old.axis, old.side) == (face.axis, face.side)]:
+                    both = f"{clash[0].title} and {face.title}"
+                    raise InputError(f"{both} prescribe the same face twice; keep one of them.")
+                taken.append(face)
+
+    def check(self, points: Points) -> None:
+        """Evaluate all data once, at points moved onto their faces.
+
+        Args:
+            points: some points of the domain.
+
+        Raises:
+            InputError: data have a wrong shape or are not finite; the message says where.
+        """
+        for face in (face for faces in self.faces.values() for face in faces):
+            on_face = self._project(points.coordinates, face.axis, self.bounds[face.side, face.axis].item())
+            values = torch.as_tensor(self._datum(face, on_face)).expand(len(points))
+            if (bad := ~torch.isfinite(values)).any():
+                at = ", ".join(f"{v:.6g}" for v in on_face[bad.nonzero()[0, 0]].tolist())
+                raise InputError(f"{face.title}: the data are {values[bad][0].item()} at ({at}).")
 
     def fit(self, x: Any, values: Any) -> Any:
         """Turn free values ``(n, K)`` at points ``(n, d)`` into values that meet the conditions."""
@@ -101,7 +120,7 @@ class HardConditions(nn.Module):
         return lift
 
     def _datum(self, face: _Face, x: Any) -> Any:
-        return evaluate_datum(face.datum, Points(x, self.names), "hard condition")
+        return evaluate_datum(face.datum, Points(x, self.names), face.title)
 
     def _project(self, x: Any, axis: int, value: float) -> Any:
         keep = torch.ones(x.shape[-1], dtype=x.dtype, device=x.device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,19 +18,51 @@ class Parameter(nn.Parameter):
 
     Args:
         name: its name in metrics and reports.
-        value: its value, or the first guess.
+        value: its value, or the first guess, from which every solve starts.
         trainable: whether methods change it.
 
     Raises:
         InputError: the value is not finite.
+
+    Attributes:
+        first: the first guess.
     """
 
-    name: str
+    first: float
+    _name: str
+
+    # Tensors have a `name` of their own, which cannot be set.
+    @property
+    def name(self) -> str:
+        """Its name in metrics and reports."""
+        return self._name
 
     def __new__(cls, name: str, value: float, trainable: bool = True) -> Parameter:
         """Make the scalar; see the class."""
         if not math.isfinite(value):
             raise InputError(f"parameter {name!r} must be a finite number, got {value}.")
         made = super().__new__(cls, torch.tensor(float(value), dtype=torch.float64), trainable)
-        made.name = name
+        made._name, made.first = name, float(value)
         return made
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Take the first guess again."""
+        self.fill_(self.first)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        """Copy with name and first guess; torch's own copy would take the value for the name."""
+        if id(self) not in memo:
+            memo[id(self)] = _restored(self.name, self.first, self.item(), self.requires_grad)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle as name, first guess and value."""
+        return _restored, (self.name, self.first, self.item(), self.requires_grad)
+
+
+def _restored(name: str, first: float, value: float, trainable: bool) -> Parameter:
+    made = Parameter(name, first, trainable)
+    with torch.no_grad():
+        made.fill_(value)
+    return made

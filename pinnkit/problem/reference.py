@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..domains import Points
+from ..domains.mesh_files import read_raw_mesh
 from ..errors import InputError, NameNotFound
-from .problem import Problem
+
+if TYPE_CHECKING:
+    from .problem import Problem
 
 VALIDATION_POINTS = 10_000
 
@@ -32,35 +37,64 @@ def reference_values(problem: Problem) -> tuple[Points, dict[str, Tensor]] | Non
         return None
     if callable(problem.reference):
         points = validation_points(problem)
-        with torch.no_grad():
-            values = problem.reference(points)
-        if not isinstance(values, dict):
-            if len(problem.unknowns) > 1:
-                raise InputError("the reference of several unknowns must return a dict of tensors by unknown.")
-            values = {problem.unknowns[0]: values}
-        found = {name: torch.as_tensor(v, dtype=torch.float64) for name, v in values.items()}
-    else:
-        path = Path(problem.reference)
-        if not path.is_file():
-            raise InputError(f"the reference file {str(path)!r} does not exist.")
-        columns = read_columns(path) if path.suffix == ".csv" else _mesh_data(path, problem.coordinates.names)
-        for name in problem.coordinates.names:
-            if name not in columns:
-                raise NameNotFound(f"column of the reference {path.name}", name, columns)
-        coordinates = torch.stack([columns[name] for name in problem.coordinates.names], 1)
-        points = Points(coordinates, problem.coordinates.names)
-        found = {name: columns[name] for name in problem.unknowns if name in columns}
+        return points, _called(problem, points)
+    return _from_file(problem, Path(problem.reference))
+
+
+def check_reference(problem: Problem, points: Points) -> None:
+    """Read or evaluate the reference once.
+
+    Args:
+        problem: the problem.
+        points: some points of its domain.
+
+    Raises:
+        InputError: the reference does not fit the problem.
+    """
+    if callable(problem.reference):
+        _called(problem, points)
+    elif problem.reference is not None:
+        _from_file(problem, Path(problem.reference))
+
+
+def _called(problem: Problem, points: Points) -> dict[str, Tensor]:
+    assert callable(problem.reference)
+    with torch.no_grad():
+        values = problem.reference(points)
+    if not isinstance(values, dict):
+        if len(problem.unknowns) > 1:
+            raise InputError("the reference of several unknowns must return a dict of tensors by unknown.")
+        values = {problem.unknowns[0]: values}
+    found = {name: torch.as_tensor(v, dtype=torch.float64) for name, v in values.items()}
+    _check(found, len(points), problem.unknowns)
+    return found
+
+
+def _from_file(problem: Problem, path: Path) -> tuple[Points, dict[str, Tensor]]:
+    if not path.is_file():
+        raise InputError(f"the reference file {str(path)!r} does not exist.")
+    names = problem.coordinates.names
+    columns = read_columns(path, names, problem.unknowns) if path.suffix == ".csv" else _mesh_data(path, names)
+    for name in names:
+        if name not in columns:
+            raise NameNotFound(f"column of the reference {path.name}", name, columns)
+    points = Points(torch.stack([columns[name] for name in names], 1), names)
+    found = {name: columns[name] for name in problem.unknowns if name in columns}
     if not found:
-        raise InputError(f"the reference knows none of the unknowns {', '.join(problem.unknowns)}.")
+        raise InputError(f"the reference {path.name} knows none of the unknowns {', '.join(problem.unknowns)}.")
+    _check(found, len(points), problem.unknowns)
+    return points, found
+
+
+def _check(found: dict[str, Tensor], n: int, unknowns: tuple[str, ...]) -> None:
     for name, v in found.items():
-        if name not in problem.unknowns:
-            raise NameNotFound("unknown of the problem in the reference", name, problem.unknowns)
-        if v.shape != (len(points),) or not torch.isfinite(v).all():
+        if name not in unknowns:
+            raise NameNotFound("field in the reference", name, unknowns)
+        if v.shape != (n,) or not torch.isfinite(v).all():
             raise InputError(
-                f"the reference of {name!r} must be {len(points)} finite numbers, got shape {tuple(v.shape)} with "
+                f"the reference of {name!r} must be {n} finite numbers, got shape {tuple(v.shape)} with "
                 f"{int((~torch.isfinite(v)).sum())} not finite."
             )
-    return points, found
 
 
 def validation_points(problem: Problem, n: int = VALIDATION_POINTS) -> Points:
@@ -68,31 +102,53 @@ def validation_points(problem: Problem, n: int = VALIDATION_POINTS) -> Points:
     return problem.domain.interior(n, torch.Generator().manual_seed(20_231_219), "uniform")
 
 
-def read_columns(path: Path) -> dict[str, Tensor]:
-    """Read a CSV table with one line of names.
+def read_columns(path: Path, needed: Sequence[str], welcome: Sequence[str] = ()) -> dict[str, Tensor]:
+    """Read columns of numbers from a CSV table with one line of names.
 
     Args:
         path: the file.
+        needed: names of columns that must be there.
+        welcome: names of columns to read if they are there; all others are passed over, whatever they hold.
 
     Returns:
         The columns by name, float64 ``(n,)``.
 
     Raises:
-        InputError: it does not exist or is not such a table.
+        InputError: the file does not exist or is not such a table.
+        NameNotFound: a column is missing.
     """
     try:
-        with path.open(newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-        numbers = torch.tensor([[float(cell) for cell in row] for row in rows[1:]], dtype=torch.float64)
+        # Spreadsheets put a byte-order mark in front of the first name.
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, row) for row in reader if row]
     except OSError as error:
         raise InputError(f"cannot read {str(path)!r}: {error.strerror}.") from None
-    except ValueError as error:
-        raise InputError(f"{path.name}: a table has one line of names, then numbers only ({error}).") from None
-    if numbers.ndim != 2 or numbers.shape[1] != len(rows[0]):
-        raise InputError(f"{path.name}: expected a line of names, then as many numbers in each line.")
-    if not torch.isfinite(numbers).all():
-        raise InputError(f"{path.name}: {int((~torch.isfinite(numbers)).sum())} numbers are NaN or infinite.")
-    return {name.strip(): numbers[:, i] for i, name in enumerate(rows[0])}
+    except (ValueError, csv.Error) as error:
+        raise InputError(f"{path.name} is no CSV table ({error}).") from None
+    if len(rows) < 2:
+        raise InputError(f"{path.name}: expected a line of names, then lines of numbers, got {len(rows)} lines.")
+    names = [name.strip() for name in rows[0][1]]
+    for name in needed:
+        if name not in names:
+            raise NameNotFound(f"column of {path.name}", name, names)
+    columns: dict[str, Tensor] = {}
+    for i, name in enumerate(names):
+        if name in needed or name in welcome:
+            numbers = [_number(row, i, f"{path.name}, line {line}: column {name!r}") for line, row in rows[1:]]
+            columns[name] = torch.tensor(numbers, dtype=torch.float64)
+    return columns
+
+
+def _number(row: list[str], i: int, where: str) -> float:
+    text = row[i] if i < len(row) else ""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{where} must hold finite numbers, got {text!r}.")
+    return value
 
 
 def read_points(path: Path, names: tuple[str, ...]) -> Tensor:
@@ -104,21 +160,13 @@ def read_points(path: Path, names: tuple[str, ...]) -> Tensor:
 
     Returns:
         Points, shape ``(n, d)``, in the order of the names.
-
-    Raises:
-        NameNotFound: a column is missing.
     """
-    columns = read_columns(path)
-    for name in names:
-        if name not in columns:
-            raise NameNotFound(f"column of {path.name}", name, columns)
+    columns = read_columns(path, names)
     return torch.stack([columns[name] for name in names], 1)
 
 
 def _mesh_data(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
-    import meshio
-
-    mesh = meshio.read(path)
+    mesh = read_raw_mesh(path)
     columns = {name: torch.as_tensor(mesh.points[:, i], dtype=torch.float64) for i, name in enumerate(names)}
     for name, data in mesh.point_data.items():
         if math.prod(data.shape) == len(mesh.points):

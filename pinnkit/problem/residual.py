@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 
 from ..domains import Boundary, Domain, Points
 from ..errors import InputError, NameNotFound
@@ -79,17 +80,24 @@ class Residual:
         if not isinstance(result, Tensor) or result.shape not in ((n,), ()):
             got = f"shape {tuple(result.shape)}" if isinstance(result, Tensor) else repr(result)
             raise InputError(f"{self.name}: the residual must be a tensor of shape (n,) = ({n},), got {got}.")
+        if not result.is_floating_point():
+            raise InputError(
+                f"{self.name}: the residual must be real numbers, got {result.dtype}; write the difference of the two "
+                "sides, not a comparison."
+            )
         return result.expand(n)
 
-    def trace(self, unknowns: Sequence[str], points: Points) -> None:
+    def trace(self, unknowns: Sequence[str], points: Points, trainable: Sequence[Tensor] = ()) -> None:
         """Call once with made-up values, and note which derivatives are used.
 
         Args:
             unknowns: names of all unknowns.
             points: some points of the region.
+            trainable: the trainable parameters of the problem.
 
         Raises:
-            InputError: the residual's shape is wrong, or it is not a number at some point.
+            InputError: the residual's shape is wrong, it is not a number at some point, or it uses a trainable tensor
+                that is not among the problem's parameters.
         """
         generator = torch.Generator().manual_seed(0)
         used: Values = {name: {} for name in unknowns}
@@ -97,16 +105,25 @@ class Residual:
         def made_up(name: str) -> Callable[[Key], Tensor]:
             def lookup(key: Key) -> Tensor:
                 if key not in used[name]:
-                    used[name][key] = 0.5 + torch.rand(len(points), generator=generator, dtype=torch.float64)
+                    used[name][key] = _made_up(len(points), generator)
                 return used[name][key]
 
             return lookup
 
         fields = {name: self._unknown(made_up(name), points) for name in unknowns}
-        with torch.no_grad():
+        with torch.enable_grad():
             result = self._checked(self.function(fields, points), len(points))
         self.keys = {name: tuple(keys) for name, keys in used.items()}
-        self._check_numbers(result, points)
+        self._check_numbers(result.detach(), points)
+        for leaf in _leaves(result):
+            if not any(leaf is known for known in trainable):
+                name = getattr(leaf, "name", None)
+                unnamed = f"a tensor {tuple(leaf.shape)} with requires_grad"
+                what = f"the trainable parameter {name!r}" if name else unnamed
+                raise InputError(
+                    f"{self.name} uses {what}, which no method would train: list it in parameters= of the problem, or "
+                    "detach it."
+                )
 
     def _check_numbers(self, result: Tensor, points: Points) -> None:
         bad = ~torch.isfinite(result)
@@ -119,8 +136,11 @@ class Residual:
 
     def check(self, points: Points) -> None:
         """Raise InputError if the residual is not finite at some of these points, for made-up unknowns."""
-        ones = torch.ones(len(points), dtype=torch.float64)
-        values: Values = {name: {key: ones for key in keys} for name, keys in self.keys.items()}
+        generator = torch.Generator().manual_seed(0)
+        # Round numbers would hit the poles of residuals such as u.x / (1 - u).
+        values: Values = {
+            name: {key: _made_up(len(points), generator) for key in keys} for name, keys in self.keys.items()
+        }
         with torch.no_grad():
             self._check_numbers(self(values, points), points)
 
@@ -145,7 +165,7 @@ class Residual:
             total = result.sum()
         flat = [leaf for found in leaves.values() for leaf in found.values()]
         # Residuals are local, so the gradient of their sum holds every point's own derivative.
-        slopes = iter([None] * len(flat))
+        slopes: Iterator[Tensor | None] = iter([None] * len(flat))
         if total.requires_grad:
             slopes = iter(torch.autograd.grad(total, flat, allow_unused=True))
         coefficients: Values = {}
@@ -155,6 +175,28 @@ class Residual:
                 slope = next(slopes)
                 coefficients[name][key] = torch.zeros_like(leaf) if slope is None else slope
         return result.detach(), coefficients
+
+
+def _made_up(n: int, generator: torch.Generator) -> Tensor:
+    return 0.5 + torch.rand(n, generator=generator, dtype=torch.float64)
+
+
+def _leaves(result: Tensor) -> list[Tensor]:
+    """Find the tensors requiring gradients that a result was computed from."""
+    if result.grad_fn is None:
+        return [result] if result.requires_grad else []
+    found: list[Tensor] = []
+    todo: list[Node | None] = [result.grad_fn]
+    seen = set()
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if (leaf := getattr(node, "variable", None)) is not None:
+            found.append(leaf)
+        todo += [following for following, _ in node.next_functions]
+    return found
 
 
 def bind(name: str, function: Callable[..., Tensor], unknowns: Sequence[str]) -> Function:
@@ -181,7 +223,7 @@ def bind(name: str, function: Callable[..., Tensor], unknowns: Sequence[str]) ->
     ]
     for parameter in taken:
         if parameter not in unknowns and parameter != "p":
-            raise NameNotFound(f"unknown of the problem in {name}", parameter, [*unknowns, "p"])
+            raise NameNotFound(f"argument of {name}", parameter, [*unknowns, "p"])
 
     def bound(fields: Mapping[str, Unknown], points: Points) -> Tensor:
         return function(*(points if parameter == "p" else fields[parameter] for parameter in taken))

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ..domains import Points
 from ..errors import InputError
-from ..jets import LAPLACIAN, Key
+from ..jets import LAPLACIAN, Derivatives, Key
 from .problem import Problem
-from .residual import Residual
+from .residual import FixedPoints, Residual, Values
 
 GRID = {1: 2048, 2: 256, 3: 48}
 SIGNIFICANT = 1e-3
@@ -27,7 +27,7 @@ class Spectrum:
     choices; the exponent keeps weak frequencies in play.)
 
     Args:
-        problem: the problem, linearised about zero.
+        problem: the problem, linearised about what its hard conditions prescribe (else zero).
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -49,7 +49,9 @@ class Spectrum:
         omega = torch.cartesian_prod(*omegas).reshape(-1, d)
         total = torch.zeros(len(omega), dtype=torch.float64)
         for residual in problem.residuals:
-            if (amplitude := _amplitude(residual, points, window, omega)) is not None:
+            if isinstance(residual.region, FixedPoints):
+                continue  # measured values are known at their points only, not on a grid
+            if (amplitude := _amplitude(problem, residual, points, window, omega)) is not None:
                 total += amplitude / amplitude.max()
         if total.max() > 0:
             weight = (total / total.max()).pow(0.25) * (total > SIGNIFICANT * total.max())
@@ -72,10 +74,12 @@ class Spectrum:
         return self.frequencies[chosen] + spread * self.cell * normal
 
 
-def _amplitude(residual: Residual, points: Points, window: Tensor, omega: Tensor) -> Tensor | None:
+def _amplitude(
+    problem: Problem, residual: Residual, points: Points, window: Tensor, omega: Tensor
+) -> Tensor | None:
     """Estimate the solution's amplitude at each frequency from one residual; None if it has no usable data."""
     try:
-        source, slopes = residual.linearise(residual.zero(points), points)
+        source, slopes = residual.linearise(_lift(problem, residual, points), points)
     except InputError:
         return None  # Data that need a normal cannot be continued into the domain.
     if not torch.isfinite(source).all() or not source.any():
@@ -85,11 +89,26 @@ def _amplitude(residual: Residual, points: Points, window: Tensor, omega: Tensor
     symbol = torch.zeros(len(omega), dtype=torch.float64)
     for found in slopes.values():
         symbol = torch.maximum(symbol, _symbol(found, omega, residual.coordinates.space).abs())
+    if not symbol.max() > 0:
+        symbol = torch.ones_like(symbol)  # the operator has no slope there, as |grad u|^2 at zero
     # Near a resonance the symbol vanishes; one cell's worth of its growth keeps the quotient finite.
     order = max((2 if isinstance(k, str) else len(k) for found in slopes.values() for k in found), default=0)
     floor = symbol[symbol > 0].min().clamp_min(symbol.max() * (cell / omega.abs().max()) ** order)
     amplitude = spectrum / (symbol + floor)
     return amplitude if amplitude.max() > 0 else None
+
+
+def _lift(problem: Problem, residual: Residual, points: Points) -> Values:
+    """Evaluate what the hard conditions prescribe: its residual is a source of the rest of the solution."""
+    if not problem.hard.faces:
+        return residual.zero(points)
+    keys = dict.fromkeys(key for found in residual.keys.values() for key in found)
+    k = len(problem.unknowns)
+    with torch.no_grad():
+        found = Derivatives(keys, residual.coordinates.space)(
+            lambda x: problem.hard.fit(x, torch.zeros(x.shape[0], k, dtype=torch.float64)), points.coordinates
+        )
+    return {u: {key: found[key][:, i] for key in own} for i, (u, own) in enumerate(residual.keys.items())}
 
 
 def _symbol(slopes: dict[Key, Tensor], omega: Tensor, space: tuple[int, ...]) -> Tensor:
@@ -101,7 +120,9 @@ def _symbol(slopes: dict[Key, Tensor], omega: Tensor, space: tuple[int, ...]) ->
             factor = torch.ones_like(total)
             for axis in key:
                 factor = factor * (1j * omega[:, int(axis)])
-        total += slope.mean() * factor
+        mean = slope.mean()
+        # Slopes such as that of sqrt(u) at zero are infinite; they tell nothing.
+        total += mean * factor if torch.isfinite(mean) else 0
     return total
 
 

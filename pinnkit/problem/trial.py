@@ -25,6 +25,7 @@ class PeriodicEmbedding(nn.Module):
         super().__init__()
         self.axes = axes
         self.wave = [2 * math.pi / (bounds[1, axis] - bounds[0, axis]).item() for axis in axes]
+        self.start = [bounds[0, axis].item() for axis in axes]
 
     def forward(self, x: Any) -> Any:
         """Map points ``(n, d)`` to ``(n, d + number of periodic axes)``."""
@@ -32,7 +33,8 @@ class PeriodicEmbedding(nn.Module):
         for axis in range(x.shape[-1]):
             column = x[:, axis : axis + 1]
             if axis in self.axes:
-                angle = column * self.wave[self.axes.index(axis)]
+                number = self.axes.index(axis)
+                angle = (column - self.start[number]) * self.wave[number]
                 columns += [torch.cos(angle), torch.sin(angle)]
             else:
                 columns.append(column)
@@ -45,6 +47,31 @@ class PeriodicEmbedding(nn.Module):
             unit = torch.tensor([[-1.0, -1.0], [1.0, 1.0]], dtype=bounds.dtype)
             columns.append(unit if axis in self.axes else bounds[:, axis : axis + 1])
         return torch.cat(columns, 1)
+
+
+    def frequencies(self, frequencies: Tensor, generator: torch.Generator) -> Tensor:
+        r"""Map angular frequencies of the coordinates to those of the embedded points.
+
+        :math:`\sin(\kappa \cos(\theta - \psi) + b)` has the harmonics up to about :math:`\kappa`, so that a wave with
+        kappa periods becomes the vector :math:`\kappa (\cos\psi, \sin\psi)` with random psi. (Our choice.)
+
+        Args:
+            frequencies: shape ``(m, d)``.
+            generator: source of random numbers.
+
+        Returns:
+            Frequencies, shape ``(m, d')``.
+        """
+        columns = []
+        for axis in range(frequencies.shape[1]):
+            column = frequencies[:, axis]
+            if axis in self.axes:
+                periods = column / self.wave[self.axes.index(axis)]
+                angle = 2 * math.pi * torch.rand(len(column), generator=generator, dtype=column.dtype)
+                columns += [periods * torch.cos(angle), periods * torch.sin(angle)]
+            else:
+                columns.append(column)
+        return torch.stack(columns, 1)
 
 
 class Trial(nn.Module):
