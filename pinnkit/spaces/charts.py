@@ -44,49 +44,52 @@ class Charts(Space):
     space of low frequency in y, and :math:`\log |y|^2` in two dimensions or :math:`|y|^{d-2}` above. (Our choice.)
 
     Args:
-        space: the kind of all the parts.
+        space: the part on the domain.
         cavities: centre ``(d,)`` and radius of each.
+        around: the part around each cavity; of the same kind by default.
     """
 
     spectral = True
 
-    def __init__(self, space: Space, cavities: Sequence[tuple[Tensor, float]]) -> None:
+    def __init__(
+        self, space: Space, cavities: Sequence[tuple[Tensor, float]], around: Space | None = None
+    ) -> None:
         """Keep the parts; see the class."""
         super().__init__()
-        self.kind, self.cavities = space, list(cavities)
+        self.inside, self.around, self.cavities = space, around or space, list(cavities)
+
+    @property
+    def title(self) -> str:
+        """Name for reports."""
+        return f"{self.inside.title} with {len(self.cavities)} chart{'s' * (len(self.cavities) > 1)}"
 
     def resized(self, size: int) -> Self:
-        """Share the functions out: a quarter for each cavity, three fifths at least for the domain."""
-        here = min(SHARE, 0.4 / len(self.cavities))
-        part = self.kind.resized(max(8, round(here * size)))
-        if part is self.kind:
-            return self
-        made = type(self)(self.kind.resized(max(8, round((1 - here * len(self.cavities)) * size))), self.cavities)
-        made.part = part
-        return made
+        """Share the functions out: a quarter for each cavity, but three fifths at least for the domain."""
+        share = min(SHARE, 0.4 / len(self.cavities))
+        around = self.around.resized(max(8, round(share * size)))
+        inside = self.inside.resized(max(8, round((1 - share * len(self.cavities)) * size)))
+        unchanged = around is self.around and inside is self.inside
+        return self if unchanged else type(self)(inside, self.cavities, around)
 
     def _draw(self, inputs: int, generator: torch.Generator, frequencies: Tensor | None) -> int:
         box = torch.tensor([[-1.0] * inputs, [1.0] * inputs], dtype=torch.float64)
-        kind = getattr(self, "part", self.kind)
-        self.domain = self.kind.build(box, 1, generator, frequencies)
-        self.inversions = nn.ModuleList(Inversion(c, r) for c, r in self.cavities)
-        self.around = nn.ModuleList()
+        self.inversions = nn.ModuleList(Inversion(centre, radius) for centre, radius in self.cavities)
+        parts = [self.inside.build(box, 1, generator, frequencies)]
         for _ in self.cavities:
             low = SPREAD * math.pi * torch.randn(512, inputs, generator=generator, dtype=torch.float64)
-            self.around.append(kind.build(box, 1, generator, low))
-        sizes = [self.domain.size, *(space.size + 1 for space in self.around)]
-        for space in (self.domain, *self.around):
-            del space.head
-        self.name = type(self.kind).__name__
-        del self.kind
-        return sum(sizes)
+            parts.append(self.around.build(box, 1, generator, low))
+        sizes = [part.size for part in parts]
+        for part in parts:
+            del part.head  # the direct sum has one head
+        self.parts = nn.ModuleList(parts)
+        return sum(sizes) + len(self.cavities)
 
     def _basis(self, x: Any) -> Any:
-        parts = [self.domain.basis(x)]
-        away = x * self.halfwidth + self.centre
-        for inversion, space in zip(self.inversions, self.around, strict=True):
-            y = inversion(away)
+        columns = [self.parts[0].basis(x)]
+        x = x * self.halfwidth + self.centre
+        for inversion, part in zip(self.inversions, self.parts[1:], strict=True):
+            y = inversion(x)
             square = (y * y).sum(-1, keepdim=True)
             d = y.shape[-1]
-            parts += [space.basis(y), torch.log(square) if d == 2 else square ** (d / 2 - 1)]
-        return torch.cat(parts, -1)
+            columns += [part.basis(y), torch.log(square) if d == 2 else square ** (d / 2 - 1)]
+        return torch.cat(columns, -1)

@@ -34,6 +34,8 @@ class ProductLayer(nn.Module):
         axes: each factor sees one input only, in turn, in training too.
     """
 
+    axes: Tensor | None
+
     def __init__(
         self,
         inputs: int,

@@ -12,10 +12,10 @@ from .space import Space, linear, positive, uniform, whole
 
 
 class SIREN(Space):
-    r"""A network of sines, :math:`h \mapsto \sin(\omega_0 (W h + b))`, with its authors' initialisation.
+    r"""A network of sines with its authors' initialisation.
 
-    First layer W uniform in +-1/d, later layers uniform in +-sqrt(6/width)/omega0, biases uniform in
-    +-1/sqrt(fan-in) as in the authors' code.
+    Each layer maps :math:`h \mapsto \sin(\omega_0 (W h + b))`. First layer W uniform in +-1/d, later layers uniform in
+    +-sqrt(6/width)/omega0, biases uniform in +-1/sqrt(fan-in) as in the authors' code.
 
     Args:
         width: neurons in each hidden layer.

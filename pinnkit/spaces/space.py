@@ -25,6 +25,8 @@ class Space(nn.Module):
     """
 
     head: nn.Linear
+    centre: Tensor
+    halfwidth: Tensor
     spectral = False
 
     @abstractmethod
@@ -87,6 +89,11 @@ class Space(nn.Module):
         return self.head(self.basis(x))
 
     @property
+    def title(self) -> str:
+        """Name for reports."""
+        return type(self).__name__
+
+    @property
     def size(self) -> int:
         """Number of basis functions."""
         return self.head.in_features
@@ -136,7 +143,7 @@ class ModuleSpace(Space):
     def _draw(self, inputs: int, generator: torch.Generator, frequencies: Tensor | None) -> int:
         self.to("cpu", torch.float64)
         seed = int(torch.randint(2**62, (1,), generator=generator))
-        # Modules draw from the global generator; it is put back as it was. (torch.manual_seed would reach the GPUs' too.)
+        # Modules draw from the global generator; it is put back as it was. (torch.manual_seed would reach GPUs, too.)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             if not self.keep:
@@ -146,7 +153,9 @@ class ModuleSpace(Space):
             self._check(inputs)
         return self.last.in_features
 
-    def build(self, bounds: Tensor, outputs: int, generator: torch.Generator, frequencies: Tensor | None = None) -> Self:
+    def build(
+        self, bounds: Tensor, outputs: int, generator: torch.Generator, frequencies: Tensor | None = None
+    ) -> Self:
         """Build as any space; the head is the module's own last layer.
 
         Args:
@@ -165,7 +174,8 @@ class ModuleSpace(Space):
         if built.last.out_features != outputs:
             raise InputError(f"the module gives {built.last.out_features} outputs; the problem has {outputs} unknowns.")
         if built.keep:
-            if built.last.bias is None:
+            bias: Tensor | None = built.last.bias
+            if bias is None:
                 built.last.bias = nn.Parameter(torch.zeros(outputs, dtype=torch.float64))
             built.head = built.last
         del built.last
