@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..spaces.space import positive, whole
 from .stopping import Budget, Status, Step, Stop
 from .task import Task
 from .training import Training
@@ -29,6 +30,12 @@ class Adam:
     points: int = 2500
     boundary_points: int = 500
     name = "adam"
+
+    def __post_init__(self) -> None:
+        """Check the options; see the class."""
+        positive("rate", self.rate)
+        whole("points", self.points)
+        whole("boundary_points", self.boundary_points)
 
     def start(self, task: Task) -> AdamRun:
         """Begin work on a task."""

@@ -18,6 +18,8 @@ from .task import Run, Task
 from .training import due
 
 CHECKPOINT_SECONDS = 5.0
+EXPLOSION = 1e8
+"""A loss this many times the first one counts as divergence, finite or not."""
 
 
 @dataclass
@@ -29,12 +31,15 @@ class Progress:
         seconds: seconds spent.
         loss: the last loss.
         estimated_error: the last error estimate.
+        stop: why the run is over; None while it can go on.
+        history: one record a step.
     """
 
     steps: int = 0
     seconds: float = 0.0
     loss: float = math.nan
     estimated_error: float | None = None
+    stop: Stop | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
@@ -91,18 +96,23 @@ def drive(
             before = budget.spent
             step = run.step(budget)
             budget.steps_done += step.steps
-            stop = step.stop
+            stop = step.stop or _exploded(step, progress)
             if stop is not None and stop.status is Status.DIVERGED:
                 run.load_state_dict(good[0])
                 vars(progress).update(vars(good[1]))
+                progress.stop = stop
                 break
             progress.steps, progress.seconds, progress.loss = budget.steps_done, budget.elapsed, step.loss
-            stop = stop or _stop(interrupted, budget)
+            if stop is None and budget.spent >= 1:
+                stop = Stop(Status.BUDGET_SPENT, f"the budget of {budget} is spent")
             progress.estimated_error = _estimate(step, run, task, before, budget, stop)
-            if stop is None and step.stop is None and _within(progress.estimated_error, task):
-                stop = Stop(Status.CONVERGED, f"estimated error {progress.estimated_error:.1e} within {task.tolerance:g}")
+            if stop is None and _within(progress.estimated_error, task):
+                reason = f"estimated error {progress.estimated_error:.1e} within {task.tolerance:g}"
+                stop = Stop(Status.CONVERGED, reason)
             progress.history.append(progress.record())
             on_step(progress, budget)
+            # Last, so that a signal changes nothing of what the step itself led to.
+            progress.stop, stop = stop, stop or _interruption(interrupted, budget)
             if stop is not None:
                 break
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -110,16 +120,21 @@ def drive(
                 checkpoint(*good)
                 saved = time.monotonic()
     checkpoint(run.state_dict(), progress)
-    return Outcome(stop, progress, interrupted[0] if interrupted else None)
+    return Outcome(stop, progress, interrupted[0] if stop.status is Status.INTERRUPTED else None)
 
 
-def _stop(interrupted: list[int], budget: Budget) -> Stop | None:
-    if interrupted:
-        name = signal.Signals(interrupted[0]).name
-        return Stop(Status.INTERRUPTED, f"{name} after {budget.steps_done} steps; the work is kept")
-    if budget.spent >= 1:
-        return Stop(Status.BUDGET_SPENT, f"the budget of {budget} is spent")
-    return None
+def _exploded(step: Step, progress: Progress) -> Stop | None:
+    first = progress.history[0]["loss"] if progress.history else None
+    if first is None or step.loss <= EXPLOSION * first:
+        return None
+    return Stop(Status.DIVERGED, f"the loss grew from {first:.1e} to {step.loss:.1e}")
+
+
+def _interruption(interrupted: list[int], budget: Budget) -> Stop | None:
+    if not interrupted:
+        return None
+    name = signal.Signals(interrupted[0]).name
+    return Stop(Status.INTERRUPTED, f"{name} after {budget.steps_done} steps; the work is kept")
 
 
 def _estimate(step: Step, run: Run, task: Task, before: float, budget: Budget, stop: Stop | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..spaces.space import whole
 from .stopping import Budget, Status, Step, Stop
 from .task import Task
 from .training import Training
@@ -34,6 +36,12 @@ class LBFGS:
     points: int = 2500
     boundary_points: int = 500
     name = "lbfgs"
+
+    def __post_init__(self) -> None:
+        """Check the options; see the class."""
+        whole("history", self.history)
+        whole("points", self.points)
+        whole("boundary_points", self.boundary_points)
 
     def start(self, task: Task) -> LBFGSRun:
         """Begin work on a task."""
@@ -103,4 +111,7 @@ class LBFGSRun:
         """Continue from a state."""
         self.training.load_state_dict(state["training"])
         self.optimizer.load_state_dict(state["optimizer"])
+        # PyTorch casts the state to the first parameter's type; with types mixed, the state has the wider one.
+        kept = state["optimizer"]["state"].get(0, {})
+        self.optimizer.state[self.optimizer._params[0]].update(copy.deepcopy(kept))
         self.restarted = state["restarted"]

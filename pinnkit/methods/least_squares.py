@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import InputError
 from ..problem import Trial
 from ..spaces import LRNN, Space
+from ..spaces.space import whole
 from .error_estimate import difference, geometric_error
 from .ridge import solve_least_squares
 from .stopping import Budget, Status, Step, Stop
@@ -23,8 +24,8 @@ class LeastSquares:
     """Least squares over frozen spaces of growing size, for linear problems.
 
     Each round draws two independent spaces of one size on independent points and solves for both heads. The solution
-    is the one with the smaller residual, and what the two differ by estimates its error: independent errors of equal
-    size make the difference sqrt(2) times either. Frequencies are spread around the spectrum of the data by as many
+    is the one with the smaller residual r, and what the two differ by, times r / sqrt(r^2 + r'^2), estimates its error:
+    independent errors in the proportion of the residuals add up like that. Frequencies are spread around the spectrum of the data by as many
     cells as give the smallest residual.
 
     Args:
@@ -37,6 +38,13 @@ class LeastSquares:
     max_size: int = 1200
     oversampling: float = 4.0
     name = "least-squares"
+
+    def __post_init__(self) -> None:
+        """Check the options; see the class."""
+        whole("start_size", self.start_size)
+        whole("max_size", self.max_size)
+        if not 1 <= self.oversampling < math.inf:
+            raise InputError(f"oversampling must be at least 1, got {self.oversampling!r}.")
 
     def start(self, task: Task) -> LeastSquaresRun:
         """Begin.
@@ -97,10 +105,13 @@ class LeastSquaresRun:
         other_residual, other = self._candidate(1, self.spread)
         self.draw = int(other_residual < residual)
         self.trial = other if self.draw else trial
-        numerical, geometric = difference(trial, other, self.task), geometric_error(self.trial, self.task)
+        least = min(residual, other_residual)
+        size = math.hypot(residual, other_residual)
+        numerical = difference(trial, other, self.task) * (least / size if size > 0 else 1.0)
+        geometric = geometric_error(self.trial, self.task)
         self.round += 1
         stop = self._stop(numerical, geometric, time.perf_counter() - started, budget)
-        return Step(min(residual, other_residual), 1, math.hypot(numerical, geometric), stop)
+        return Step(least, 1, math.hypot(numerical, geometric), stop)
 
     def _stop(self, numerical: float, geometric: float, seconds: float, budget: Budget) -> Stop | None:
         size, error = self.trial.space.size, math.hypot(numerical, geometric)
@@ -112,8 +123,8 @@ class LeastSquaresRun:
             return Stop(Status.STALLED, f"the mesh's facets limit the accuracy to about {geometric:.1e}; refine the mesh")
         if not self.grows or size >= self.method.max_size:
             return Stop(Status.STALLED, f"estimated error {error:.1e} with all of {size} functions")
-        # A round with twice the functions costs up to eight times as much.
-        if 6 * seconds > budget.remaining_seconds:
+        # Twice the functions cost four to eight times as much, but the first round also searched all spreads.
+        if (2 if self.round == 1 else 4) * seconds > budget.remaining_seconds:
             return Stop(Status.BUDGET_SPENT, f"the next round, of {2 * size} functions, would not fit into the budget")
         return None
 

@@ -11,6 +11,7 @@ import torch
 
 from ..errors import InputError
 from ..problem import Trial
+from .least_squares import LeastSquares
 from .stopping import Budget, Step
 from .task import Method, Run, Task
 from .training import Training
@@ -30,8 +31,10 @@ class Sequence:
         """Keep the methods; see the class."""
         if not methods:
             raise InputError("a sequence needs at least one method.")
+        if own := [method for method in methods if isinstance(method, (LeastSquares, Sequence))]:
+            raise InputError(f"{own[0].name} cannot be part of a sequence; name methods such as adam and lbfgs.")
         self.methods = tuple(methods)
-        self.name = "+".join(method.name for method in self.methods)
+        self.name: str = "+".join(method.name for method in self.methods)
 
     def __repr__(self) -> str:
         """Write it as it is made."""
@@ -58,7 +61,8 @@ class SequenceRun:
     def _start(self, number: int) -> _TrainingRun:
         run: Any = self.method.methods[number].start(self.task)
         if not hasattr(run, "training"):
-            raise InputError(f"{self.method.methods[number].name} cannot be part of a sequence: it finds its own space.")
+            name = self.method.methods[number].name
+            raise InputError(f"{name} cannot be part of a sequence: it finds its own space.")
         return run
 
     @property

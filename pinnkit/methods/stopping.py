@@ -91,13 +91,15 @@ class Budget:
                 value = math.nan
             if math.isnan(value) or (unit not in UNITS and unit not in ("step", "steps")):
                 raise InputError(f"cannot read the budget {text!r}; write it like 60s, 2min or 500steps.")
-            if not value > 0:
-                raise InputError(f"the budget must be positive, got {text!r}.")
-            if unit in UNITS:
-                limits["seconds"] = value * UNITS[unit]
-            else:
-                limits["steps"] = value
-        return cls(**limits)
+            if not 0 < value < math.inf:
+                raise InputError(f"the budget must be positive and finite, got {text!r}.")
+            if unit not in UNITS and value != int(value):
+                raise InputError(f"the number of steps must be whole, got {text!r}.")
+            kind, limit = ("seconds", value * UNITS[unit]) if unit in UNITS else ("steps", value)
+            if limits[kind] < math.inf:
+                raise InputError(f"the budget {text!r} limits the {kind} twice.")
+            limits[kind] = limit
+        return cls(limits["seconds"], limits["steps"])
 
     def start(self, seconds_before: float = 0.0, steps_done: int = 0) -> None:
         """Start the clock, after what an earlier process has spent."""
@@ -127,7 +129,7 @@ class Budget:
     def __str__(self) -> str:
         """Write the budget in the form that `parse` reads."""
         limits = [(self.seconds, "s"), (self.steps, "steps")]
-        return ",".join(f"{value:g}{unit}" for value, unit in limits if value < math.inf)
+        return ",".join(f"{value:.15g}{unit}" for value, unit in limits if value < math.inf)
 
 
 def check_tolerance(tolerance: float) -> float:
@@ -140,8 +142,8 @@ def check_tolerance(tolerance: float) -> float:
         The same number.
 
     Raises:
-        InputError: it is not positive.
+        InputError: it is not positive and finite.
     """
-    if not tolerance > 0:
-        raise InputError(f"the tolerance must be positive, got {tolerance}.")
+    if not 0 < tolerance < math.inf:
+        raise InputError(f"the tolerance must be positive and finite, got {tolerance}.")
     return tolerance

@@ -65,7 +65,9 @@ class Task:
 class Run(Protocol):
     """A method at work on a task: it advances by steps and can be saved between them."""
 
-    trial: Trial
+    @property
+    def trial(self) -> Trial:
+        """The trial function as it stands."""
 
     def step(self, budget: Budget) -> Step:
         """Advance by one step."""

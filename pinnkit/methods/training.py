@@ -29,11 +29,13 @@ class Training:
     def __init__(self, task: Task, points: int, boundary_points: int) -> None:
         """Draw trial function and points; see the class."""
         self.task = task
+        self.unknown_parameters = task.problem.trainable_parameters
+        # They belong to the problem and are trained in place: another solve must not start from where this one ends.
+        for parameter in self.unknown_parameters:
+            parameter.reset()
         self.trial: Trial = task.trial(task.space or MLP(), task.generator(0, 0))
         self.collocation = task.collocation(points, boundary_points, task.generator(0, 1))
         self.collocation.balance(self.trial)
-        # The problem's own parameters are trained in place; a copy of their first values lets a run start again.
-        self.unknown_parameters = task.problem.trainable_parameters
 
     def parameters(self) -> list[nn.Parameter]:
         """Everything that is trained."""
@@ -44,10 +46,11 @@ class Training:
         return self.collocation.loss(self.trial)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the values of everything that is trained, and the weights."""
+        """Give the values of everything that is trained."""
         return {
             "trial": dict(self.trial.state_dict()),
-            "problem": {p.name: p.detach() for p in self.unknown_parameters},
+            # Copies, because the next `Training` of the same problem resets the parameters themselves.
+            "problem": {p.name: p.detach().clone() for p in self.unknown_parameters},
         }
 
     @torch.no_grad()
