@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import csv
+import math
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,12 +18,33 @@ from .errors import InputError, NameNotFound
 app = typer.Typer(
     name="pinnkit",
     help="Solve partial differential equations in neural trial spaces.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 KINDS = ("problems", "spaces", "methods")
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""Click's own, which typer brings along under changing names."""
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"expected a whole number, got {text!r}") from None
+
+
+def number(text: str) -> float:
+    """Read a finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"expected a number such as 1e-8, got {text!r}")
+    return value
 
 
 def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
@@ -35,6 +58,7 @@ def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
 
     Raises:
         InputError: a text has another form.
+        NameNotFound: there is no such part.
     """
     found: dict[str, dict[str, Any]] = {"problem": {}, "space": {}, "method": {}}
     for setting in settings:
@@ -43,7 +67,7 @@ def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
         if not equals or not dot or not option:
             raise InputError(f"--set {setting!r}: write it like --set problem.n=32 or --set space.rank=64.")
         if part not in found:
-            raise NameNotFound("part in --set", part, found)
+            raise NameNotFound("part of --set", part, found)
         try:
             found[part][option] = ast.literal_eval(text)
         except (ValueError, SyntaxError):
@@ -53,21 +77,21 @@ def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
 
 @app.command(name="list")
 def list_(kind: Annotated[str, typer.Argument(help="problems, spaces or methods; all by default")] = "") -> None:
-    """List the problems of the gallery, the spaces and the methods."""
+    """List the problems of the gallery, the spaces and the methods, with their options for --set."""
     from .gallery import gallery, summary
-    from .runs import METHODS, SPACES, options_of
+    from .options import describe
+    from .runs import METHODS, SPACES
 
     if kind and kind not in KINDS:
         raise NameNotFound("kind of list", kind, KINDS)
-    if kind in ("", "problems"):
-        print("problems" + "".join(f"\n  {name:20s} {summary(path)}" for name, path in gallery().items()))
+    found = {"problems": {name: summary(path) for name, path in gallery().items()}}
     for title, makers in (("spaces", SPACES), ("methods", METHODS)):
+        found[title] = {name: ((m.__doc__ or "").partition("\n")[0], describe(m)) for name, m in makers.items()}
+    for title, entries in found.items():
         if kind in ("", title):
             print(title)
-            for name, maker in makers.items():
-                doc = (maker.__doc__ or "").partition("\n")[0]
-                options = ", ".join(options_of(maker))
-                print(f"  {name:20s} {doc}" + (f"\n  {'':20s} options: {options}" if options else ""))
+            for name, (doc, options) in entries.items():
+                print(f"  {name:16s} {doc}" + f" [{options}]" * bool(options))
 
 
 @app.command()
@@ -77,30 +101,50 @@ def solve(
     method: Annotated[str, typer.Option(help="auto, least-squares, adam, lbfgs, or several joined by +")] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="option, such as space.rank=64")] = None,
     budget: Annotated[str, typer.Option(help="such as 60s, 5min or 2000steps")] = "60s",
-    tol: Annotated[float, typer.Option(help="relative error to stop at, by the error estimate")] = 1e-10,
-    seed: Annotated[int, typer.Option(help="of all random numbers")] = 0,
+    tol: Annotated[
+        float, typer.Option(help="relative error to stop at, by the error estimate", parser=number, metavar="NUMBER")
+    ] = 1e-10,
+    seed: Annotated[int, typer.Option(help="of all random numbers", parser=whole_number, metavar="NUMBER")] = 0,
     dtype: Annotated[str, typer.Option(help="float64 or float32")] = "float64",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     out: Annotated[Path | None, typer.Option(help="run folder; runs/PROBLEM by default")] = None,
 ) -> None:
     """Solve a problem and write a run folder."""
-    from .runs import Specification, solve_specification
+    from .runs import ProgressLine, Specification, solve_specification
 
     options = parse_settings(set_ or [])
     specification = Specification(
-        problem, options["problem"], space, options["space"], method, options["method"], budget, tol, seed, dtype, device
+        problem=problem,
+        problem_arguments=options["problem"],
+        space=space,
+        space_options=options["space"],
+        method=method,
+        method_options=options["method"],
+        budget=budget,
+        tolerance=tol,
+        seed=seed,
+        dtype=dtype,
+        device=device,
     )
     folder = out or Path("runs") / Path(problem).stem
-    solution, outcome = solve_specification(specification, folder, announce=print)
+    with ProgressLine() as line:
+        solution, outcome = solve_specification(specification, folder, line, print)
     _report(solution, folder, outcome)
 
 
 @app.command()
-def resume(run: Annotated[Path, typer.Argument(help="a run folder")]) -> None:
-    """Continue a run from its last checkpoint."""
+def resume(
+    run: Annotated[Path, typer.Argument(help="a run folder")],
+    budget: Annotated[str | None, typer.Option(help="a new budget, counted from the begin of the run")] = None,
+) -> None:
+    """Continue an interrupted run from its last checkpoint; a finished one only with a larger budget."""
+    from .runs import ProgressLine
     from .runs import resume as resume_run
 
-    solution, outcome = resume_run(run)
+    with ProgressLine() as line:
+        solution, outcome = resume_run(run, line, budget)
+    if not line.called:
+        print("finished already; nothing was done")
     _report(solution, run, outcome)
 
 
@@ -110,7 +154,7 @@ def evaluate(
     points: Annotated[Path, typer.Option(help="a CSV file with a column for each coordinate")],
     out: Annotated[Path | None, typer.Option(help="CSV file to write; standard output if not given")] = None,
 ) -> None:
-    """Evaluate a solution at the points of a CSV file."""
+    """Evaluate a solution at the points of a CSV file; columns that are no coordinates are passed over."""
     from .problem.reference import read_points
     from .runs import load_solution
 
@@ -118,12 +162,17 @@ def evaluate(
     names, unknowns = solution.problem.coordinates.names, solution.problem.unknowns
     coordinates = read_points(points, names)
     values = solution(coordinates).reshape(len(coordinates), -1)
-    with out.open("w", newline="") if out else os.fdopen(os.dup(1), "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*names, *unknowns])
-        writer.writerows(
-            [*map(repr, x), *map(repr, u)] for x, u in zip(coordinates.tolist(), values.tolist(), strict=True)
-        )
+    try:
+        file = sys.stdout if out is None else out.open("w", newline="")
+    except OSError as error:
+        raise InputError(f"cannot write {str(out)!r}: {error.strerror}.") from None
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*names, *unknowns])
+    # repr gives every digit that the number has.
+    rows = zip(coordinates.tolist(), values.tolist(), strict=True)
+    writer.writerows([*map(repr, x), *map(repr, u)] for x, u in rows)
+    if out is not None:
+        file.close()
 
 
 @app.command()
@@ -160,11 +209,34 @@ def _report(solution: Any, folder: Path, outcome: Any) -> None:
         raise typer.Exit(3)
 
 
-def main() -> NoReturn:
-    """Run the command line; wrong input ends in one line and exit code 2."""
+def _one_line(message: object, *unused: object, **unused_too: object) -> None:
+    print(f"note: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; wrong input ends in one line and exit code 2.
+
+    Args:
+        arguments: what follows the program's name; those of this process if not given.
+    """
     try:
-        app(standalone_mode=True)
-    except InputError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(0)
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line
+            code = app(arguments, standalone_mode=False, prog_name="pinnkit")
+        sys.stdout.flush()
+    except (InputError, UsageError) as error:
+        # Usage errors of Click carry their text apart, with its suggestions.
+        text = error.format_message() if hasattr(error, "format_message") else str(error)
+        print(f"error: {' '.join(text.split())}", file=sys.stderr)
+        code = 2
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough; Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as error:  # a disk that is full, a folder that has gone
+        where = "" if error.filename is None else f": {str(error.filename)!r}"
+        print(f"error: {error.strerror}{where}", file=sys.stderr)
+        code = 1
+    sys.exit(code or 0)

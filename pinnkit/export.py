@@ -14,34 +14,43 @@ from .problem import reference_values
 if TYPE_CHECKING:
     from .solution import Solution
 
-GRID = {1: 401, 2: 101, 3: 31}
+GRID = {1: 401, 2: 101, 3: 25}
+"""Nodes along each axis of a grid, by its dimension."""
+
+SWEPT = {"vertex": "line", "line": "quad", "triangle": "wedge", "quad": "hexahedron"}
+"""What a cell becomes when it is moved through time, by meshio's names."""
 
 
-def cells_of(domain: Domain) -> tuple[np.ndarray, str, np.ndarray]:
+def cells_of(domain: Domain, n: int | None = None) -> tuple[np.ndarray, str, np.ndarray]:
     """Cover a domain with cells.
 
     Args:
         domain: of any dimension; above three only points can be given.
+        n: nodes along each axis, where the domain is not a mesh; None takes those of `GRID`.
 
     Returns:
         Nodes ``(n, d)``, meshio's name of the cell kind, and cells ``(m, k)``.
     """
-    if isinstance(domain, Mesh):
-        kind = {2: "triangle", 3: "tetra"}[domain.dimension]
-        return domain.nodes.numpy(), kind, domain.cells.numpy()
     d = domain.dimension
     if d not in GRID:
         nodes = domain.interior(4096, torch.Generator().manual_seed(0)).coordinates.numpy()
         return nodes, "vertex", np.arange(len(nodes))[:, None]
-    low, high = domain.bounds.tolist()
-    axes = [np.linspace(a, b, GRID[d]) for a, b in zip(low, high, strict=True)]
+    n = n or GRID[d]
+    if isinstance(domain, SpaceTime):
+        return _swept(*_space_cells(domain.space, n), np.linspace(domain.time.t0, domain.time.t1, n))
+    return _space_cells(domain, n)
+
+
+def _space_cells(domain: Domain, n: int) -> tuple[np.ndarray, str, np.ndarray]:
+    if isinstance(domain, Mesh):
+        return domain.nodes.numpy(), {2: "triangle", 3: "tetra"}[domain.dimension], domain.cells.numpy()
+    d = domain.dimension
+    axes = [np.linspace(a, b, n) for a, b in domain.bounds.T.tolist()]
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
-    whole = domain.space if isinstance(domain, SpaceTime) else domain
-    if d == 2 and not isinstance(whole, Box):
-        return _fitted(domain, nodes)
-    number = np.arange(len(nodes)).reshape([GRID[d]] * d)
-    kind, cells = _grid_cells(number)
-    if not isinstance(whole, Box):
+    if d == 2 and not isinstance(domain, Box):
+        return _fitted(domain, nodes, n)
+    kind, cells = _grid_cells(np.arange(len(nodes)).reshape([n] * d))
+    if not isinstance(domain, Box):
         inside = domain.contains(torch.from_numpy(nodes[cells].mean(1))).numpy()
         used, cells = np.unique(cells[inside], return_inverse=True)
         nodes, cells = nodes[used], cells.reshape(-1, 2**d)
@@ -51,20 +60,30 @@ def cells_of(domain: Domain) -> tuple[np.ndarray, str, np.ndarray]:
 def _grid_cells(number: np.ndarray) -> tuple[str, np.ndarray]:
     if number.ndim == 1:
         return "line", np.stack([number[:-1], number[1:]], 1)
+    square = [number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]]
     if number.ndim == 2:
-        a, b, c, d = number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]
-        return "triangle", np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)]).reshape(-1, 3)
-    lower = [number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]]
-    corners = [n[..., :-1] for n in lower] + [n[..., 1:] for n in lower]
+        return "quad", np.stack(square, -1).reshape(-1, 4)
+    corners = [n[..., :-1] for n in square] + [n[..., 1:] for n in square]
     return "hexahedron", np.stack(corners, -1).reshape(-1, 8)
 
 
-def _fitted(domain: Domain, grid: np.ndarray) -> tuple[np.ndarray, str, np.ndarray]:
+def _swept(nodes: np.ndarray, kind: str, cells: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, str, np.ndarray]:
+    """Move cells through time."""
+    t = np.repeat(times, len(nodes))[:, None]
+    step = len(nodes) * np.arange(len(times) - 1)[:, None, None]
+    below, above = cells + step, cells + step + len(nodes)
+    # A quadrilateral goes around its corners, all others list the upper face after the lower one.
+    above = above[..., ::-1] if kind == "line" else above
+    swept = np.concatenate([below, above], -1).reshape(-1, 2 * cells.shape[1])
+    return np.concatenate([np.tile(nodes, (len(times), 1)), t], 1), SWEPT[kind], swept
+
+
+def _fitted(domain: Domain, grid: np.ndarray, n: int) -> tuple[np.ndarray, str, np.ndarray]:
     """Triangulate grid points inside together with points of the boundary, so that its shape is seen."""
     from scipy.spatial import Delaunay
 
-    boundary = domain.boundary.sample(600, torch.Generator().manual_seed(0)).coordinates.numpy()
-    cell = float((domain.bounds[1] - domain.bounds[0]).max()) / GRID[2]
+    boundary = domain.boundary.sample(6 * n, torch.Generator().manual_seed(0)).coordinates.numpy()
+    cell = float((domain.bounds[1] - domain.bounds[0]).max()) / n
     deep = domain.signed_distance(torch.from_numpy(grid)).numpy() < -0.5 * cell
     nodes = np.concatenate([grid[deep], boundary])
     triangles = Delaunay(nodes).simplices
@@ -107,6 +126,7 @@ def write_vtu(solution: Solution, path: Path) -> None:
     nodes, kind, cells = cells_of(solution.problem.domain)
     points = np.zeros((len(nodes), 3))
     points[:, : min(nodes.shape[1], 3)] = nodes[:, :3]
+    cells = cells.astype(np.int32)
     meshio.Mesh(points, [(kind, cells)], point_data=fields_on(solution, nodes)).write(path, file_format="vtu")
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
-import math
+import ast
+import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from .errors import InputError, NameNotFound
+from .options import fitting, options_of, parameters_of
 from .problem import Problem
 
 
@@ -38,16 +40,51 @@ def find_problem(name: str) -> Path:
 
     Raises:
         NameNotFound: there is neither.
-        InputError: the path is no file.
+        InputError: the path is no Python file.
     """
     if name in (known := gallery()):
         return known[name]
     path = Path(name).expanduser()
-    if path.suffix == ".py" or path.exists():
-        if not path.is_file():
-            raise InputError(f"the problem file {name!r} does not exist.")
+    if name and path.is_dir():
+        raise InputError(f"{name!r} is a folder; a problem is a gallery name or a Python file.")
+    if path.is_file() and path.suffix != ".py":
+        raise InputError(f"{name!r} is no Python file; start from: python -m pinnkit new my_problem.py")
+    if path.is_file():
         return path.resolve()
+    if path.suffix == ".py":
+        raise InputError(f"there is no problem file {name!r}: check the path (the current folder is {Path.cwd()}).")
     raise NameNotFound("problem", name, [*known, "or the path of a problem file"])
+
+
+@contextmanager
+def blaming(path: Path, doing: str = "") -> Iterator[None]:
+    """Turn whatever the code of a problem file raises into one line that names file and line.
+
+    Errors that never passed through the file are left alone: they are ours.
+
+    Args:
+        path: the problem file.
+        doing: what was being done, for the message.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        InputError: the file, or what it called, raised.
+        SystemExit: somebody else's.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        own = isinstance(error, SyntaxError) and error.filename == str(path)
+        line = error.lineno if own and isinstance(error, SyntaxError) else (lines[-1] if lines else None)
+        if line is None:
+            raise
+        # Our own errors explain themselves; others go by their type.
+        said = getattr(error, "msg", str(error)) if own else str(error)
+        what = said if isinstance(error, InputError) else f"{doing}{type(error).__name__}{': ' * bool(said)}{said}"
+        raise InputError(f"{path.name}, line {line}: {what}") from error
 
 
 def problem_function(path: Path) -> Callable[..., Problem]:
@@ -62,16 +99,16 @@ def problem_function(path: Path) -> Callable[..., Problem]:
     Raises:
         InputError: the file does not import or has no such function.
     """
-    spec = importlib.util.spec_from_file_location(f"pinnkit_problem_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{path.name} is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(f"pinnkit_problem_{path.stem}")
+    module.__file__ = str(path)
+    # Dataclasses and pickles look their module up here.
+    sys.modules[module.__name__] = module
     try:
-        spec.loader.exec_module(module)
-    except InputError:
-        raise
-    except Exception as error:  # a user's file may raise anything
-        raise InputError(f"{path.name} does not import: {_where(error, path)}") from error
+        with blaming(path, "does not import: "):
+            # Not through the import system, which would write byte code beside the file.
+            exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {error.strerror}.") from None
     function = getattr(module, "problem", None)
     if not callable(function):
         raise InputError(f"{path.name} has no function problem(); start from: python -m pinnkit new my_problem.py")
@@ -90,37 +127,40 @@ def load_problem(name: str, arguments: Mapping[str, Any] | None = None) -> Probl
 
     Raises:
         InputError: the file, its arguments or the problem itself are wrong.
+        NameNotFound: the problem has no such argument.
     """
     path = find_problem(name)
     function, arguments = problem_function(path), dict(arguments or {})
-    parameters = inspect.signature(function).parameters
+    parameters, plain = parameters_of(function), options_of(function)
     for key, value in arguments.items():
         if key not in parameters:
             raise NameNotFound(f"argument of problem {path.stem}", key, parameters)
-        default = parameters[key].default
-        numeric = isinstance(default, (int, float)) and not isinstance(default, bool)
-        if numeric and (isinstance(value, (str, bool)) or not math.isfinite(value)):
-            raise InputError(f"problem.{key} must be a number like its default {default}, got {value!r}.")
-    try:
+        arguments[key] = fitting(f"problem.{key}", value, plain[key]) if key in plain else value
+    for key, parameter in parameters.items():
+        needed = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+        if needed and key not in arguments:
+            raise InputError(f"{path.name}: problem() needs the argument {key!r}: add --set problem.{key}=...")
+    with blaming(path, "problem() failed: "):
         problem = function(**arguments)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"{path.name}: problem() failed: {_where(error, path)}") from error
     if not isinstance(problem, Problem):
         raise InputError(f"{path.name}: problem() must return a pk.Problem, got {type(problem).__name__}.")
     problem.name = path.stem.replace("_", "-")
     return problem
 
 
-def _where(error: Exception, path: Path) -> str:
-    """Say what an exception is and in which line of the file it arose."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
-    line = lines[-1] if lines else getattr(error, "lineno", None)
-    place = f" (line {line})" if line else ""
-    return f"{type(error).__name__}: {error}{place}"
+def summary(path: Path) -> tuple[str, str]:
+    """Read what a problem file says of itself, without running it.
 
+    Args:
+        path: the file.
 
-def summary(path: Path) -> str:
-    """Give the first line of the docstring of a file's function ``problem``."""
-    return (inspect.getdoc(problem_function(path)) or "").partition("\n")[0]
+    Returns:
+        The first line of the docstring of its function ``problem``, and the function's arguments with their defaults.
+    """
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "problem":
+            names = [argument.arg for argument in node.args.args]
+            defaults = [""] * (len(names) - len(node.args.defaults)) + [ast.unparse(d) for d in node.args.defaults]
+            shown = [f"{n}={d}" if d not in ("", "''", "None") else n for n, d in zip(names, defaults, strict=True)]
+            return (ast.get_docstring(node) or "").partition("\n")[0], ", ".join(shown)
+    return "", ""

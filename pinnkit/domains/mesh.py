@@ -232,7 +232,8 @@ class MeshPiece(Piece):
         x = torch.einsum("qk,fkd->fqd", nodes, self.corners[chosen]).flatten(0, 1)
         normal = self.normals[chosen].repeat_interleave(len(nodes), 0)
         rows = torch.arange(len(chosen)).repeat_interleave(len(nodes))
-        flat = MeshPiece(self.name, self.corners[~self.bent], self.normals[~self.bent], self.bent[~self.bent], self.keep)
+        even = ~self.bent
+        flat = MeshPiece(self.name, self.corners[even], self.normals[even], self.bent[even], self.keep)
         share = flat.measure / self.measure if len(flat.corners) else 0.0
         if share == 0.0:
             return x, normal, rows

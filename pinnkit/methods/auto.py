@@ -13,7 +13,7 @@ from .task import Method, Run, Task
 
 @dataclass(frozen=True)
 class Auto:
-    """Least squares with spectral initialisation for linear problems, Adam and then L-BFGS for all others."""
+    """Least squares for linear problems in spaces that serve frozen, Adam and then L-BFGS for all others."""
 
     name = "auto"
 
@@ -27,9 +27,11 @@ class Auto:
             The method, and why in one line.
         """
         culprit = task.problem.nonlinear
-        if culprit is None:
-            return LeastSquares(), "the problem is linear: least squares over a frozen space"
-        return Sequence([Adam(), LBFGS()]), f"{culprit} is not linear: Adam, then L-BFGS"
+        if culprit is not None:
+            return Sequence([Adam(), LBFGS()]), f"{culprit} is not linear: Adam, then L-BFGS"
+        if task.space is not None and not task.space.frozen:
+            return Sequence([Adam(), LBFGS()]), f"{task.space.title} needs training: Adam, then L-BFGS"
+        return LeastSquares(), "the problem is linear: least squares over a frozen space"
 
     def start(self, task: Task) -> Run:
         """Begin work with the chosen method."""

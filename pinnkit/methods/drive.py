@@ -74,6 +74,7 @@ def drive(
     progress: Progress,
     on_step: Callable[[Progress, Budget], None] = lambda progress, budget: None,
     checkpoint: Callable[[dict[str, Any], Progress], None] = lambda state, progress: None,
+    signals: tuple[signal.Signals, ...] = (signal.SIGINT,),
 ) -> Outcome:
     """Step until the method is done, the error estimate meets the tolerance, the budget is spent, or Ctrl-C.
 
@@ -84,6 +85,7 @@ def drive(
         progress: where the run stands; updated in place.
         on_step: called after every step.
         checkpoint: called with the run's state now and then and at the end; never with a state that diverged.
+        signals: which of them end the run with its work kept, instead of ending the process.
 
     Returns:
         How it ended. After divergence the run holds the last good state.
@@ -91,7 +93,7 @@ def drive(
     budget.start(progress.seconds, progress.steps)
     good = (copy.deepcopy(run.state_dict()), copy.deepcopy(progress))
     saved = time.monotonic()
-    with interrupts() as interrupted:
+    with interrupts(signals) as interrupted:
         while True:
             before = budget.spent
             step = run.step(budget)
@@ -106,7 +108,7 @@ def drive(
             if stop is None and budget.spent >= 1:
                 stop = Stop(Status.BUDGET_SPENT, f"the budget of {budget} is spent")
             progress.estimated_error = _estimate(step, run, task, before, budget, stop)
-            if stop is None and _within(progress.estimated_error, task):
+            if _within(progress.estimated_error, task):
                 reason = f"estimated error {progress.estimated_error:.1e} within {task.tolerance:g}"
                 stop = Stop(Status.CONVERGED, reason)
             progress.history.append(progress.record())
@@ -149,13 +151,13 @@ def _within(estimate: float | None, task: Task) -> bool:
 
 
 @contextmanager
-def interrupts() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them; a second one acts as usual."""
+def interrupts(signals: tuple[signal.Signals, ...]) -> Iterator[list[int]]:
+    """Collect signals instead of dying of them; a second one acts as usual."""
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in signals}
 
     def note(number: int, frame: Any) -> None:
         caught.append(number)

@@ -25,8 +25,8 @@ class LeastSquares:
 
     Each round draws two independent spaces of one size on independent points and solves for both heads. The solution
     is the one with the smaller residual r, and what the two differ by, times r / sqrt(r^2 + r'^2), estimates its error:
-    independent errors in the proportion of the residuals add up like that. Frequencies are spread around the spectrum of the data by as many
-    cells as give the smallest residual.
+    independent errors in the proportion of the residuals add up like that. Frequencies are spread around the spectrum
+    of the data by as many cells as give the smallest residual.
 
     Args:
         start_size: basis functions of the first round, where the space leaves its size open.
@@ -120,7 +120,7 @@ class LeastSquaresRun:
         if error <= self.task.tolerance:
             return Stop(Status.CONVERGED, f"estimated error {error:.1e} within {self.task.tolerance:g}")
         if 10 * numerical < geometric:
-            return Stop(Status.STALLED, f"the mesh's facets limit the accuracy to about {geometric:.1e}; refine the mesh")
+            return Stop(Status.STALLED, f"the mesh's facets limit the accuracy to about {geometric:.1e}; refine it")
         if not self.grows or size >= self.method.max_size:
             return Stop(Status.STALLED, f"estimated error {error:.1e} with all of {size} functions")
         # Twice the functions cost four to eight times as much, but the first round also searched all spreads.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -148,7 +149,7 @@ def _rows(
     for k, slopes in enumerate(coefficients.values()):
         free = trial.hard.factor(points.coordinates, k) is None
         columns = shared if free and shared is not None else block.derivatives(
-            lambda x, k=k: trial.columns(x, k), points.coordinates
+            partial(trial.columns, unknown=k), points.coordinates
         )
         shared = columns if free else shared
         total = torch.zeros_like(next(iter(columns.values())))
@@ -164,9 +165,14 @@ def _shares(problem: Problem, total: int) -> list[int]:
     measures = [getattr(region, "measure", 1.0) for region in regions]
     least = max(2, total // (10 * max(len(regions), 1)))
     shares = [max(least, round(total * measure / sum(measures))) for measure in measures]
-    # The ends of an interval need no more than one point each.
-    ends = [isinstance(r, Boundary) and all(piece.dimension == 0 for piece in r.pieces) for r in regions]
-    return [len(r.pieces) if end else n for r, end, n in zip(regions, ends, shares, strict=True)]
+    return [_ends(region) or n for region, n in zip(regions, shares, strict=True)]
+
+
+def _ends(region: object) -> int | None:
+    """Count the ends of an interval, which need no more than one point each; None for other regions."""
+    if isinstance(region, Boundary) and all(piece.dimension == 0 for piece in region.pieces):
+        return len(region.pieces)
+    return None
 
 
 def _zero_like(trial: Callable[[Any], Any]) -> Callable[[Any], Any]:

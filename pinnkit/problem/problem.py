@@ -56,6 +56,11 @@ class Problem:
         name: str = "problem",
     ) -> None:
         """Check and trace the problem; see the class."""
+        if not isinstance(domain, Domain):
+            raise InputError(f"the domain must be a domain such as pk.Box([0, 0], [1, 1]), got {domain!r}.")
+        generator = torch.Generator().manual_seed(0)
+        # First of all, because an empty domain has an empty boundary, too, and is the better thing to complain of.
+        inside = domain.interior(TRACE_POINTS, generator)
         self.domain, self.name, self.reference = domain, name, reference
         self.unknowns = tuple(unknowns.split() if isinstance(unknowns, str) else unknowns)
         if not self.unknowns or len(set(self.unknowns)) < len(self.unknowns):
@@ -80,10 +85,8 @@ class Problem:
                     raise InputError(f"{title}: the boundary it is on is empty; check the selection.")
                 if not condition.hard:
                     self.soft.append(Residual(self._unique(title), function, region, self.coordinates))
-        generator = torch.Generator().manual_seed(0)
         for residual in self.residuals:
             residual.trace(self.unknowns, residual.sample(TRACE_POINTS, generator), self.trainable_parameters)
-        inside = domain.interior(TRACE_POINTS, generator)
         self.hard.check(inside)
         self._check_periodic()
         unused = [name for name in self.unknowns if not any(r.keys[name] for r in self.equations)]

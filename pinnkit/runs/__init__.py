@@ -4,7 +4,6 @@ from .folder import RunFolder as RunFolder
 from .folder import write_solution as write_solution
 from .names import METHODS as METHODS
 from .names import SPACES as SPACES
-from .names import options_of as options_of
 from .progress_line import ProgressLine as ProgressLine
 from .solve import Specification as Specification
 from .solve import load_solution as load_solution

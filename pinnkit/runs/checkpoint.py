@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
-
 
 from torch import Tensor
 
@@ -35,15 +35,16 @@ def save_state(folder: Path, state: Any, tag: str) -> None:
         state: the state.
         tag: makes the tensor file's name new, such as the step number.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = {}
     structure = _pack(state, tensors)
     file = f"tensors-{tag}.safetensors"
-    save_file(tensors, folder / f".{file}.part")
+    # Not save_file, which makes files that others cannot read.
+    (folder / f".{file}.part").write_bytes(save(tensors))
     (folder / f".{file}.part").replace(folder / file)
-    write_atomically(folder / STATE, json.dumps({"tensors": file, "state": structure}))
+    write_atomically(folder / STATE, json.dumps({"tensors": file, "state": structure}, allow_nan=False))
     for old in folder.glob("*tensors-*"):
         if old.name != file:
             old.unlink()
@@ -61,15 +62,16 @@ def load_state(folder: Path) -> Any:
     Raises:
         InputError: there is no whole checkpoint in the folder.
     """
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     try:
         entry = json.loads((folder / STATE).read_text())
-        return _unpack(entry["state"], load_file(folder / entry["tensors"]))
-    except FileNotFoundError:
-        raise InputError(f"{folder} holds no checkpoint.") from None
+        return _unpack(entry["state"], load((folder / entry["tensors"]).read_bytes()))
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
+        raise InputError(f"the checkpoint in {folder} is not whole: {missing} is missing; solve again.") from None
     except Exception as error:  # safetensors has exceptions of its own
-        raise InputError(f"the checkpoint in {folder} cannot be read: {error}") from error
+        raise InputError(f"the checkpoint in {folder} is damaged ({error}); solve again.") from error
 
 
 def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
@@ -83,6 +85,8 @@ def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, (list, tuple)):
         packed = [_pack(item, tensors) for item in value]
         return {"tuple" if isinstance(value, tuple) else "list": packed}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}  # JSON has neither NaN nor infinity
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"a checkpoint cannot hold {type(value).__name__}")
@@ -91,9 +95,11 @@ def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
 def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
     if not isinstance(value, dict):
         return value
-    (kind, content), = value.items()
+    ((kind, content),) = value.items()
     if kind == "tensor":
         return tensors[content]
+    if kind == "float":
+        return float(content)
     if kind == "dict":
         return {key: _unpack(item, tensors) for key, item in content}
     items = [_unpack(item, tensors) for item in content]
@@ -109,5 +115,3 @@ def on_device(state: Any, device: str) -> Any:
     if isinstance(state, (list, tuple)):
         return type(state)(on_device(item, device) for item in state)
     return state
-
-

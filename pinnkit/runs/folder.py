@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..methods import Progress
-from .checkpoint import load_state, save_state, write_atomically
+from ..methods import Progress, Status, Stop
+from .checkpoint import STATE, load_state, save_state, write_atomically
 
 if TYPE_CHECKING:
     from ..solution import Solution
@@ -48,7 +48,7 @@ class RunFolder:
         except OSError as error:
             raise InputError(f"cannot write to the folder {str(self.path)!r}: {error.strerror}.") from None
         if any(self.path.iterdir()) and not (self.path / "run.json").exists():
-            raise InputError(f"the folder {str(self.path)!r} holds files that are no run; choose another one with --out.")
+            raise InputError(f"the folder {str(self.path)!r} holds files that are no run; choose another with --out.")
         for old in (*self.path.glob("checkpoint/*"), *(self.path / name for name in RESULTS)):
             old.unlink(missing_ok=True)
         write_atomically(self.path / "run.json", dump(description))
@@ -64,11 +64,31 @@ class RunFolder:
             InputError: there is none, or it is damaged.
         """
         try:
-            return json.loads((self.path / "run.json").read_text())
-        except FileNotFoundError:
+            found = json.loads((self.path / "run.json").read_text())
+        except (FileNotFoundError, NotADirectoryError):
             raise InputError(f"{str(self.path)!r} is no run folder: it has no run.json.") from None
-        except json.JSONDecodeError as error:
+        except OSError as error:
+            raise InputError(f"cannot read {str(self.path / 'run.json')!r}: {error.strerror}.") from None
+        except ValueError as error:
             raise InputError(f"{self.path / 'run.json'} is damaged: {error}.") from None
+        if not isinstance(found, dict):
+            raise InputError(f"{self.path / 'run.json'} is damaged: it holds no object.")
+        return found
+
+    def rewrite(self, changes: dict[str, Any]) -> None:
+        """Change entries of run.json."""
+        write_atomically(self.path / "run.json", dump(self.description() | changes))
+
+    def metrics(self) -> dict[str, Any] | None:
+        """Read metrics.json; None where results have not been written to their end."""
+        try:
+            return json.loads((self.path / "metrics.json").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def has_checkpoint(self) -> bool:
+        """Tell whether there is a checkpoint."""
+        return (self.checkpoint / STATE).exists()
 
     def save(self, state: dict[str, Any], progress: Progress) -> None:
         """Write a checkpoint and the history up to it."""
@@ -79,24 +99,36 @@ class RunFolder:
             "seconds": progress.seconds,
             "loss": progress.loss,
             "estimated_error": progress.estimated_error,
+            "stop": None if progress.stop is None else [progress.stop.status.value, progress.stop.reason],
         }
         save_state(self.checkpoint, entry, str(progress.steps))
 
-    def load(self) -> tuple[dict[str, Any], Progress]:
+    def load(self) -> tuple[dict[str, Any], Progress] | None:
         """Read the checkpoint, and cut the history back to it.
 
         Returns:
-            The state of the run, and its progress.
+            The state of the run, and its progress; None if there is no checkpoint yet.
+
+        Raises:
+            InputError: the checkpoint is damaged.
         """
+        if not self.has_checkpoint():
+            if (self.path / "metrics.json").exists():
+                raise InputError(f"the checkpoint in {self.checkpoint} is missing; solve again.")
+            return None  # killed before the first one
         entry = load_state(self.checkpoint)
-        progress = Progress(entry["steps"], entry["seconds"], entry["loss"], entry["estimated_error"])
-        progress.history = [record for record in self._history() if record["step"] <= progress.steps]
-        return entry["run"], progress
+        try:
+            stop = None if entry["stop"] is None else Stop(Status(entry["stop"][0]), entry["stop"][1])
+            progress = Progress(entry["steps"], entry["seconds"], entry["loss"], entry["estimated_error"], stop)
+            progress.history = [record for record in self._history() if record["step"] <= progress.steps]
+            return entry["run"], progress
+        except (LookupError, TypeError, ValueError) as error:
+            raise InputError(f"the checkpoint in {self.checkpoint} is damaged ({error!r}); solve again.") from error
 
     def _history(self) -> list[dict[str, Any]]:
-        lines = (self.path / "history.jsonl").read_text().splitlines()
+        file = self.path / "history.jsonl"
         records = []
-        for line in lines:
+        for line in file.read_text().splitlines() if file.exists() else []:
             try:
                 records.append(json.loads(line))
             except json.JSONDecodeError:
@@ -129,23 +161,32 @@ def dump(value: Any) -> str:
 
 
 def write_solution(solution: Solution, folder: Path) -> None:
-    """Write metrics, history, weights, VTU file and pictures.
+    """Write history, weights, VTU file and pictures, and metrics last: they tell that all else is there.
 
     Args:
         solution: the solution.
         folder: made if it does not exist.
+
+    Raises:
+        InputError: the folder cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from ..export import write_vtu
     from ..figures import draw_history, draw_solution
 
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "metrics.json", dump(solution.metrics))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to the folder {str(folder)!r}: {error.strerror}.") from None
+    (folder / "metrics.json").unlink(missing_ok=True)
     history = "".join(json.dumps(plain(record)) + "\n" for record in solution.history)
     write_atomically(folder / "history.jsonl", history)
     weights = {name: t.detach().cpu().clone().contiguous() for name, t in solution.trial.state_dict().items()}
-    save_file(weights, folder / "weights.safetensors")
+    # Not save_file, which makes files that others cannot read.
+    (folder / "weights.safetensors").write_bytes(save(weights))
     write_vtu(solution, folder / "solution.vtu")
     draw_solution(solution, folder / "solution.png")
-    draw_history(solution.history, folder / "history.png", f"{solution.problem.name}: {solution.metrics['method']}")
+    title = " with ".join(str(solution.metrics[key]) for key in ("method", "space") if key in solution.metrics)
+    draw_history(solution.history, folder / "history.png", f"{solution.problem.name}: {title}")
+    write_atomically(folder / "metrics.json", dump(solution.metrics))

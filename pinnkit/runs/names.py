@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 
 from ..errors import InputError, NameNotFound
 from ..methods import LBFGS, Adam, Auto, LeastSquares, Method, Sequence
+from ..options import fitting, options_of
 from ..spaces import LRNN, MLP, SIREN, RandomFeatures, Space
 
 SPACES: dict[str, type[Space]] = {"mlp": MLP, "siren": SIREN, "lrnn": LRNN, "random-features": RandomFeatures}
@@ -22,26 +22,12 @@ METHODS: dict[str, Callable[..., Method]] = {
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-def options_of(maker: Callable[..., Any]) -> list[str]:
-    """List the options that can be given as text: those with numbers, words, yes or no as defaults."""
-    parameters = inspect.signature(maker).parameters.values()
-    plain = (int, float, str, bool, type(None))
-    return [p.name for p in parameters if p.default is not p.empty and isinstance(p.default, plain)]
-
-
-def _check(kind: str, name: str, makers: list[Callable[..., Any]], options: Mapping[str, Any]) -> None:
-    known = {option for maker in makers for option in options_of(maker)}
+def _checked(kind: str, name: str, makers: list[Callable[..., Any]], options: Mapping[str, Any]) -> dict[str, Any]:
+    known = {option: parameter for maker in makers for option, parameter in options_of(maker).items()}
     for option in options:
         if option not in known:
             raise NameNotFound(f"option of {kind} {name}", option, sorted(known))
-    for maker in makers:
-        for parameter in inspect.signature(maker).parameters.values():
-            value, default = options.get(parameter.name), parameter.default
-            if parameter.name in options and isinstance(default, (int, float)) and not isinstance(default, bool):
-                whole = isinstance(default, int)
-                if isinstance(value, (str, bool)) or value is None or (whole and value != int(value)):
-                    wanted = "a whole number" if whole else "a number"
-                    raise InputError(f"{kind}.{parameter.name} must be {wanted}, got {value!r}.")
+    return {option: fitting(f"{kind}.{option}", value, known[option]) for option, value in options.items()}
 
 
 def make_space(name: str | None, options: Mapping[str, Any]) -> Space | None:
@@ -55,7 +41,8 @@ def make_space(name: str | None, options: Mapping[str, Any]) -> Space | None:
         The space, unbuilt.
 
     Raises:
-        InputError: an unknown name or option, or a value out of range.
+        InputError: options without a space, or out of range.
+        NameNotFound: an unknown name.
     """
     if name is None:
         if options:
@@ -63,10 +50,10 @@ def make_space(name: str | None, options: Mapping[str, Any]) -> Space | None:
         return None
     if name not in SPACES:
         raise NameNotFound("space", name, SPACES)
-    _check("space", name, [SPACES[name]], options)
+    checked = _checked("space", name, [SPACES[name]], options)
     try:
-        return SPACES[name](**options)
-    except TypeError as error:
+        return SPACES[name](**checked)
+    except InputError as error:
         raise InputError(f"space {name}: {error}") from None
 
 
@@ -81,23 +68,30 @@ def make_method(name: str, options: Mapping[str, Any]) -> Method:
         The method.
 
     Raises:
-        InputError: an unknown name or option.
+        NameNotFound: an unknown name.
+        InputError: an option is out of range, or methods that cannot be joined.
     """
     parts = name.split("+")
     for part in parts:
         if part not in METHODS:
             raise NameNotFound("method", part, [*METHODS, "joined by + (adam+lbfgs)"])
+    if len(parts) > 1 and "auto" in parts:
+        raise InputError(f"method {name}: auto chooses methods by itself; it cannot be joined with others.")
     makers = [METHODS[part] for part in parts]
-    _check("method", name, makers, options)
-    methods = [maker(**{k: v for k, v in options.items() if k in options_of(maker)}) for maker in makers]
+    checked = _checked("method", name, makers, options)
+    try:
+        methods = [maker(**{k: v for k, v in checked.items() if k in options_of(maker)}) for maker in makers]
+    except InputError as error:
+        raise InputError(f"method {name}: {error}") from None
     return methods[0] if len(methods) == 1 else Sequence(methods)
 
 
-def make_device(name: str) -> str:
+def make_device(name: str, dtype: torch.dtype = torch.float64) -> str:
     """Choose a device.
 
     Args:
         name: "auto" (CUDA if there is one), or a torch device.
+        dtype: a number type that it must know.
 
     Returns:
         A torch device that works here.
@@ -108,9 +102,11 @@ def make_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"the device {name!r} does not work here: {str(error).splitlines()[0]}") from None
+        # Reading a number back tells devices that hold none, such as "meta".
+        torch.zeros(1, dtype=dtype, device=name).item()
+    except (RuntimeError, AssertionError, TypeError) as error:
+        cause = str(error).splitlines()[0].rstrip(".")
+        raise InputError(f"the device {name!r} does not work here ({cause}); use cpu or auto.") from None
     return name
 
 

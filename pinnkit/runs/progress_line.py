@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
-from typing import TextIO
+from typing import Self, TextIO
 
 from ..methods import Budget, Progress
 
@@ -27,9 +28,11 @@ class ProgressLine:
         self.last = time.monotonic()
         self.width = 0
         self.estimate: float | None = None
+        self.called = False
 
     def __call__(self, progress: Progress, budget: Budget) -> None:
         """Show a step, if the last one shown is old enough."""
+        self.called = True
         self.estimate = progress.estimated_error if progress.estimated_error is not None else self.estimate
         now = time.monotonic()
         if now - self.last < (REFRESH_SECONDS if self.terminal else PLAIN_SECONDS):
@@ -37,6 +40,8 @@ class ProgressLine:
         self.last = now
         text = self.text(progress, budget)
         if self.terminal:
+            # A line that wraps cannot be taken back.
+            text = text[: shutil.get_terminal_size().columns - 1]
             self.stream.write("\r" + text.ljust(self.width))
             self.width = len(text)
         else:
@@ -46,13 +51,23 @@ class ProgressLine:
     def text(self, progress: Progress, budget: Budget) -> str:
         """Compose the line."""
         estimate = "-" if self.estimate is None else f"{self.estimate:.1e}"
-        return f"step {progress.steps}  loss {progress.loss:.3e}  estimated error {estimate}  at most {_left(budget)} left"
+        left = f"at most {_left(budget)} left"
+        return f"step {progress.steps}  loss {progress.loss:.3e}  estimated error {estimate}  {left}"
 
     def close(self) -> None:
         """Clear the line."""
         if self.terminal and self.width:
             self.stream.write("\r" + " " * self.width + "\r")
             self.stream.flush()
+            self.width = 0
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        """Clear the line."""
+        self.close()
 
 
 def _left(budget: Budget) -> str:
@@ -60,4 +75,9 @@ def _left(budget: Budget) -> str:
     if budget.steps_done and math.isfinite(budget.steps):
         by_steps = budget.elapsed / budget.steps_done * budget.remaining_steps
     seconds = max(0.0, min(budget.remaining_seconds, by_steps))
-    return f"{seconds:.0f} s" if math.isfinite(seconds) else "unknown time"
+    if math.isinf(seconds):
+        return "unknown time"
+    minutes, hours = divmod(round(seconds), 60), divmod(round(seconds / 60), 60)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{minutes[0]} min {minutes[1]} s" if seconds < 3600 else f"{hours[0]} h {hours[1]} min"

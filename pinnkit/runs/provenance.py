@@ -11,13 +11,16 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("torch", "numpy", "scipy", "meshio")
+PACKAGES = ("torch", "numpy", "scipy", "meshio", "safetensors")
 
 
 def provenance() -> dict[str, Any]:
     """Collect versions, the state of the repository pinnkit runs from (if any), and the machine."""
+    from .. import __version__
+
+    versions = {"python": platform.python_version(), "pinnkit": __version__}
     return {
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in ("pinnkit", *PACKAGES)}},
+        "versions": versions | {name: _version(name) for name in PACKAGES},
         "git": _git(Path(__file__).resolve().parent),
         "machine": {
             "system": platform.platform(),

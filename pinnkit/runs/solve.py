@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import signal
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,16 +16,20 @@ from torch import nn
 
 from ..domains import Mesh
 from ..errors import InputError
-from ..gallery import find_problem, gallery, load_problem
-from ..methods import Auto, Budget, Method, Outcome, Progress, Run, Status, Task, check_tolerance, drive
-from ..problem import Collocation, Problem
+from ..gallery import blaming, find_problem, gallery, load_problem
+from ..methods import Auto, Budget, Method, Outcome, Progress, Run, Status, Stop, Task, check_tolerance, drive
+from ..options import kinds_of, parameters_of
+from ..problem import Collocation, Problem, reference_values
 from ..solution import Solution
 from ..spaces import as_space
 from .checkpoint import on_device
 from .folder import RunFolder, write_solution
-from .names import make_device, make_dtype, make_method, make_space
+from .names import DTYPES, make_device, make_dtype, make_method, make_space
 from .progress_line import ProgressLine
 from .provenance import peak_memory, provenance
+
+BOTH = (signal.SIGINT, signal.SIGTERM)
+"""A run of the command line keeps its work on either; in a program, ending is left to the program."""
 
 Observer = Callable[[Progress, Budget], None]
 
@@ -50,7 +57,7 @@ def solve(
         tolerance: relative error at which to stop, by the error estimate.
         seed: of all random numbers.
         dtype: number type of the trial function.
-        device: a torch device.
+        device: "auto" or a torch device.
         out: a run folder to write to; checkpoints go there while solving.
         observer: called after every step; None shows a progress line on a terminal.
 
@@ -60,12 +67,24 @@ def solve(
     Raises:
         InputError: something does not fit; nothing has been written then.
     """
+    if not isinstance(problem, Problem):
+        raise InputError(f"expected a pk.Problem, got {problem!r}; pk.load_problem(name) makes one from the gallery.")
+    method = Auto() if method is None else method
+    if isinstance(method, type) or not hasattr(method, "start"):
+        raise InputError(f"method must be an object such as pk.Adam(rate=1e-3), got {method!r}.")
+    if dtype not in DTYPES.values():
+        raise InputError(f"dtype must be one of {', '.join(map(str, DTYPES.values()))}, got {dtype!r}.")
     task = Task(
-        problem, None if space is None else as_space(space), int(seed), check_tolerance(tolerance), dtype, device
+        problem,
+        None if space is None else as_space(space),
+        int(seed),
+        check_tolerance(tolerance),
+        dtype,
+        make_device(device, dtype),
     )
     folder = None if out is None else RunFolder(out)
-    description = {"problem": None, "note": "made by the library; it can be evaluated and resumed only in Python"}
-    return _execute(task, method or Auto(), Budget.parse(budget), folder, description, observer)[0]
+    description = {"problem": None, "name": problem.name, "note": "made by the library from a problem in memory"}
+    return _execute(task, method, Budget.parse(budget), folder, description, observer)[0]
 
 
 @dataclass
@@ -104,8 +123,9 @@ class Specification:
         space = make_space(self.space, self.space_options)
         make_method(self.method, self.method_options)
         Budget.parse(self.budget)
+        dtype = make_dtype(self.dtype)
+        device = make_device(self.device, dtype)
         problem = load_problem(self.problem, self.problem_arguments)
-        device, dtype = make_device(self.device), make_dtype(self.dtype)
         return Task(problem, space, self.seed, self.tolerance, dtype, device)
 
     def settled(self) -> Specification:
@@ -135,16 +155,45 @@ def solve_specification(
     Returns:
         The solution, and how the run ended.
     """
+    file = find_problem(specification.problem)
     task = specification.task()
     method = make_method(specification.method, specification.method_options)
-    if (choice := chosen(method, task)) is not None:
-        announce(choice)
-    description = asdict(specification.settled())
-    return _execute(task, method, Budget.parse(specification.budget), RunFolder(out), description, observer)
+    description = asdict(specification.settled()) | {"problem_sha256": _digest(file)}
+    budget = Budget.parse(specification.budget)
+    with blaming(file):
+        return _execute(task, method, budget, RunFolder(out), description, observer, announce, BOTH)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def read_run(out: str | Path) -> Specification:
+    """Read what a run was asked for.
+
+    Args:
+        out: the run folder.
+
+    Returns:
+        The specification in its run.json.
+
+    Raises:
+        InputError: the folder holds no run, or one that only the library can make again.
+    """
+    folder = RunFolder(out)
+    description = folder.description()
+    if "problem" in description and description["problem"] is None:
+        raise InputError(f"{str(out)!r} was made by the library from a problem in memory; repeat it in Python.")
+    for name, parameter in parameters_of(Specification).items():
+        # Nothing is to be guessed here: a run goes on with exactly what it began with.
+        kinds = kinds_of(parameter) or {dict}
+        if type(description.get(name, ...)) not in kinds | ({int} if float in kinds else set()):
+            raise InputError(f"{folder.path / 'run.json'} is damaged: {name!r} is missing or wrong.")
+    return Specification(**{name: description[name] for name in Specification.__dataclass_fields__})
 
 
 def open_run(out: str | Path) -> tuple[Specification, Task, Run, Method, Progress]:
-    """Make a run again as its checkpoint left it.
+    """Make a run again as its checkpoint left it, or as it began if there is none yet.
 
     Args:
         out: the run folder.
@@ -153,34 +202,64 @@ def open_run(out: str | Path) -> tuple[Specification, Task, Run, Method, Progres
         What was asked for, the task, the run, its method and its progress.
 
     Raises:
-        InputError: the folder holds no run, or one that only the library can make again.
+        InputError: the checkpoint does not fit.
     """
-    folder = RunFolder(out)
-    description = folder.description()
-    known = {f for f in Specification.__dataclass_fields__ if f in description}
-    if not description.get("problem") or "method" not in known:
-        raise InputError(f"{str(out)!r} was made by the library from a problem in memory; repeat it in Python.")
-    specification = Specification(**{name: description[name] for name in known})
+    folder, specification = RunFolder(out), read_run(out)
+    file = find_problem(specification.problem)
+    if folder.description().get("problem_sha256") != _digest(file):
+        warnings.warn(f"{file.name} has changed since the run {str(out)!r} began.", stacklevel=2)
     task = specification.task()
     method = make_method(specification.method, specification.method_options)
-    state, progress = folder.load()
-    run = method.start(task)
-    run.load_state_dict(on_device(state, task.device))
+    saved = folder.load()
+    with blaming(file):
+        run = method.start(task)
+    if saved is None:
+        return specification, task, run, method, Progress()
+    state, progress = saved
+    try:
+        run.load_state_dict(on_device(state, task.device))
+    except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+        cause = " ".join(str(error).split())[:200]
+        raise InputError(f"the checkpoint in {folder.checkpoint} does not fit what run.json says ({cause}).") from error
     return specification, task, run, method, progress
 
 
-def resume(out: str | Path, observer: Observer | None = None) -> tuple[Solution, Outcome]:
-    """Continue a run from its checkpoint to the end of its budget.
+def resume(out: str | Path, observer: Observer | None = None, budget: str | None = None) -> tuple[Solution, Outcome]:
+    """Continue a run from its checkpoint to the end of its budget; a run that has ended is left as it is.
+
+    With a budget counted in steps, the result equals that of an uninterrupted run.
 
     Args:
         out: the run folder.
         observer: called after every step.
+        budget: a new one instead of that of the run, counted from the run's begin; it also continues a run that has
+            spent its budget.
 
     Returns:
         The solution, and how the run ended.
+
+    Raises:
+        InputError: the new budget is spent already.
     """
     specification, task, run, method, progress = open_run(out)
-    return _finish(task, run, method, Budget.parse(specification.budget), RunFolder(out), progress, observer)
+    folder, limit = RunFolder(out), Budget.parse(budget or specification.budget)
+    if budget is not None:
+        limit.start(progress.seconds, progress.steps)
+        if limit.spent >= 1:
+            spent = f"{progress.steps} steps and {progress.seconds:.1f} s"
+            raise InputError(f"the run has spent {spent} already; the new budget counts from its begin, got {budget}.")
+        if progress.stop is not None and progress.stop.status is Status.BUDGET_SPENT:
+            progress.stop = None
+        if progress.stop is None:
+            folder.rewrite({"budget": budget})
+    with blaming(find_problem(specification.problem)):
+        if progress.stop is None:
+            return _finish(task, run, method, limit, folder, progress, observer, BOTH)
+        outcome = Outcome(progress.stop, progress)
+        if (metrics := folder.metrics()) is not None:
+            stop = progress.stop
+            return Solution(task, run.trial, stop.status, stop.reason, metrics, progress.history), outcome
+        return _conclude(task, run, method, outcome, folder), outcome
 
 
 def load_solution(out: str | Path) -> Solution:
@@ -191,12 +270,19 @@ def load_solution(out: str | Path) -> Solution:
 
     Returns:
         The solution at its last checkpoint.
+
+    Raises:
+        InputError: there is no checkpoint yet.
     """
+    folder = RunFolder(out)
     _, task, run, method, progress = open_run(out)
-    reason = f"loaded from {Path(out).name} at step {progress.steps}"
-    solution = Solution(task, run.trial, Status.INTERRUPTED, reason, history=progress.history)
-    solution.metrics = {"estimated_error": progress.estimated_error, "method": method.name}
-    return solution
+    if not folder.has_checkpoint():
+        raise InputError(f"{str(out)!r} holds no checkpoint yet; continue it with: python -m pinnkit resume {out}")
+    stop = progress.stop or Stop(Status.INTERRUPTED, f"loaded from {Path(out).name} at step {progress.steps}")
+    metrics = folder.metrics()
+    if metrics is None or metrics.get("steps") != progress.steps:
+        metrics = {"estimated_error": progress.estimated_error, "method": method.name}
+    return Solution(task, run.trial, stop.status, stop.reason, metrics, progress.history)
 
 
 def _execute(
@@ -206,11 +292,18 @@ def _execute(
     folder: RunFolder | None,
     description: dict[str, Any],
     observer: Observer | None,
+    announce: Callable[[str], None] = lambda line: None,
+    signals: tuple[signal.Signals, ...] = (signal.SIGINT,),
 ) -> tuple[Solution, Outcome]:
     run = method.start(task)
+    # A reference that does not fit shall be known now, not after the work.
+    reference_values(task.problem)
+    choice = chosen(method, task)
     if folder is not None:
-        folder.begin(description | {"chosen": chosen(method, task)} | provenance())
-    return _finish(task, run, method, budget, folder, Progress(), observer)
+        folder.begin(description | {"chosen": choice} | provenance())
+    if choice is not None:
+        announce(choice)
+    return _finish(task, run, method, budget, folder, Progress(), observer, signals)
 
 
 def chosen(method: Method, task: Task) -> str | None:
@@ -229,20 +322,22 @@ def _finish(
     folder: RunFolder | None,
     progress: Progress,
     observer: Observer | None,
+    signals: tuple[signal.Signals, ...],
 ) -> tuple[Solution, Outcome]:
-    line = ProgressLine()
-    shown: Observer = observer or (line if line.terminal else lambda progress, budget: None)
     save = folder.save if folder is not None else lambda state, progress: None
-    try:
-        outcome = drive(run, task, budget, progress, shown, save)
-    finally:
-        line.close()
-    stop = outcome.stop
-    solution = Solution(task, run.trial, stop.status, stop.reason, history=progress.history)
+    with ProgressLine() as line:
+        shown: Observer = observer or (line if line.terminal else lambda progress, budget: None)
+        outcome = drive(run, task, budget, progress, shown, save, signals)
+    return _conclude(task, run, method, outcome, folder), outcome
+
+
+def _conclude(task: Task, run: Run, method: Method, outcome: Outcome, folder: RunFolder | None) -> Solution:
+    """Measure a run that has ended, and write its results."""
+    solution = Solution(task, run.trial, outcome.stop.status, outcome.stop.reason, history=outcome.progress.history)
     solution.metrics = measure(solution, run, method, outcome)
     if folder is not None:
         write_solution(solution, folder.path)
-    return solution, outcome
+    return solution
 
 
 def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> dict[str, Any]:
@@ -266,7 +361,7 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
     last = [r["estimated_error"] for r in progress.history if r["estimated_error"] is not None]
     metrics: dict[str, Any] = {
         "problem": task.problem.name,
-        "space": type(trial.space).__name__,
+        "space": trial.space.title,
         "method": picked.name,
         "parameters": sum(p.numel() for p in numbers),
         "trainable": sum(p.numel() for p in numbers if p.requires_grad) if hasattr(run, "training")

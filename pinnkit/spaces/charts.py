@@ -50,6 +50,7 @@ class Charts(Space):
     """
 
     spectral = True
+    frozen = True
 
     def __init__(
         self, space: Space, cavities: Sequence[tuple[Tensor, float]], around: Space | None = None
@@ -85,9 +86,10 @@ class Charts(Space):
         return sum(sizes) + len(self.cavities)
 
     def _basis(self, x: Any) -> Any:
-        columns = [self.parts[0].basis(x)]
+        parts: list[Any] = list(self.parts)
+        columns = [parts[0].basis(x)]
         x = x * self.halfwidth + self.centre
-        for inversion, part in zip(self.inversions, self.parts[1:], strict=True):
+        for inversion, part in zip(self.inversions, parts[1:], strict=True):
             y = inversion(x)
             square = (y * y).sum(-1, keepdim=True)
             d = y.shape[-1]

@@ -121,6 +121,7 @@ class LRNN(Space):
             raise InputError(f"projection must be one of {', '.join(PROJECTIONS)}, got {projection!r}.")
         self.rank, self.components, self.depth, self.omega = rank, components, depth, omega
         self.activation, self.projection, self.offset, self.spectral = activation, projection, offset, spectral
+        self.frozen = depth == 1
 
     def resized(self, size: int) -> Self:
         """Return the space with this rank, unless a rank was asked for."""

@@ -43,7 +43,7 @@ class RandomFeatures(Space):
         if kind not in KINDS:
             raise InputError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}.")
         self.features, self.kind, self.scale = features, kind, scale
-        self.spectral = scale is None
+        self.spectral, self.frozen = scale is None, True
 
     def resized(self, size: int) -> Self:
         """Return the space with this many features, unless a number was asked for."""

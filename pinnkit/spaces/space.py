@@ -22,12 +22,14 @@ class Space(nn.Module):
     Attributes:
         head: the linear head, ``nn.Linear(M, K)``, once built.
         spectral: whether `build` makes use of frequencies.
+        frozen: whether the basis serves as it is drawn, so that only the head need be found.
     """
 
     head: nn.Linear
     centre: Tensor
     halfwidth: Tensor
     spectral = False
+    frozen = False
 
     @abstractmethod
     def _draw(self, inputs: int, generator: torch.Generator, frequencies: Tensor | None) -> int:
