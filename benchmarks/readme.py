@@ -22,7 +22,8 @@ CASES = [
 
 
 def main():
-    lines = ["| problem | space and method | parameters | true error | estimated | seconds |", "|---|---|---|---|---|---|"]
+    head = "| problem | space and method | parameters | true error | estimated | seconds |"
+    lines = [head, "|---|---|---|---|---|---|"]
     for name, arguments, options in CASES:
         with tempfile.TemporaryDirectory() as folder:
             solution = pk.solve(pk.load_problem(name, arguments), **options, budget="60s", out=folder)

@@ -5,8 +5,8 @@ from .folder import write_solution as write_solution
 from .names import METHODS as METHODS
 from .names import SPACES as SPACES
 from .progress_line import ProgressLine as ProgressLine
-from .solve import Specification as Specification
 from .solve import load_solution as load_solution
 from .solve import resume as resume
 from .solve import solve as solve
 from .solve import solve_specification as solve_specification
+from .specification import Specification as Specification

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import signal
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..domains import Mesh
 from ..errors import InputError
-from ..gallery import blaming, find_problem, gallery, load_problem
+from ..gallery import blaming, find_problem
 from ..methods import Auto, Budget, Method, Outcome, Progress, Run, Status, Stop, Task, check_tolerance, drive
 from ..options import kinds_of, parameters_of
-from ..problem import Collocation, Problem, reference_values
+from ..problem import Problem, reference_values
 from ..solution import Solution
 from ..spaces import as_space
 from .checkpoint import on_device
 from .folder import RunFolder, write_solution
-from .names import DTYPES, make_device, make_dtype, make_method, make_space
+from .metrics import measure
+from .names import DTYPES, make_device, make_method
 from .progress_line import ProgressLine
-from .provenance import peak_memory, provenance
+from .provenance import provenance
+from .specification import Specification
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 """A run of the command line keeps its work on either; in a program, ending is left to the program."""
@@ -85,57 +85,6 @@ def solve(
     folder = None if out is None else RunFolder(out)
     description = {"problem": None, "name": problem.name, "note": "made by the library from a problem in memory"}
     return _execute(task, method, Budget.parse(budget), folder, description, observer)[0]
-
-
-@dataclass
-class Specification:
-    """Everything needed to repeat a run from the command line; part of run.json.
-
-    Attributes:
-        problem: a gallery name or the path of a problem file.
-        problem_arguments: of the file's function ``problem``.
-        space: name of the space, or None.
-        space_options: of the space.
-        method: name of the method.
-        method_options: of the method.
-        budget: as text.
-        tolerance: relative error to stop at.
-        seed: of all random numbers.
-        dtype: name of the number type.
-        device: "auto" or a torch device.
-    """
-
-    problem: str
-    problem_arguments: dict[str, Any] = field(default_factory=dict)
-    space: str | None = None
-    space_options: dict[str, Any] = field(default_factory=dict)
-    method: str = "auto"
-    method_options: dict[str, Any] = field(default_factory=dict)
-    budget: str = "60s"
-    tolerance: float = 1e-10
-    seed: int = 0
-    dtype: str = "float64"
-    device: str = "auto"
-
-    def task(self) -> Task:
-        """Make the problem and its task; raises InputError where something does not fit."""
-        check_tolerance(self.tolerance)
-        space = make_space(self.space, self.space_options)
-        make_method(self.method, self.method_options)
-        Budget.parse(self.budget)
-        dtype = make_dtype(self.dtype)
-        device = make_device(self.device, dtype)
-        problem = load_problem(self.problem, self.problem_arguments)
-        return Task(problem, space, self.seed, self.tolerance, dtype, device)
-
-    def settled(self) -> Specification:
-        """Replace paths by absolute ones, so that the run can be repeated from any folder."""
-        problem = self.problem if self.problem in gallery() else str(find_problem(self.problem))
-        arguments = {
-            key: str(Path(value).resolve()) if isinstance(value, str) and Path(value).is_file() else value
-            for key, value in self.problem_arguments.items()
-        }
-        return replace(self, problem=problem, problem_arguments=arguments)
 
 
 def solve_specification(
@@ -338,53 +287,3 @@ def _conclude(task: Task, run: Run, method: Method, outcome: Outcome, folder: Ru
     if folder is not None:
         write_solution(solution, folder.path)
     return solution
-
-
-def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> dict[str, Any]:
-    """Collect the metrics of a solution.
-
-    Args:
-        solution: the solution.
-        run: its run.
-        method: its method.
-        outcome: how the run ended.
-
-    Returns:
-        The content of metrics.json.
-    """
-    task, trial, progress = solution.task, solution.trial, outcome.progress
-    picked = method.choose(task)[0] if isinstance(method, Auto) else method
-    fresh: Collocation = task.collocation(2000, 1000, task.generator(9, 9))
-    fresh.balance(trial)
-    errors = solution.errors()
-    numbers = [*trial.parameters()]
-    last = [r["estimated_error"] for r in progress.history if r["estimated_error"] is not None]
-    metrics: dict[str, Any] = {
-        "problem": task.problem.name,
-        "space": trial.space.title,
-        "method": picked.name,
-        "parameters": sum(p.numel() for p in numbers),
-        "trainable": sum(p.numel() for p in numbers if p.requires_grad) if hasattr(run, "training")
-        else trial.space.head.weight.numel() + trial.space.head.bias.numel(),
-        "basis_functions": trial.space.size,
-        "steps": progress.steps,
-        "seconds": progress.seconds,
-        "status": solution.status.value,
-        "reason": solution.reason,
-        "loss": progress.loss,
-        "residual": fresh.relative_residual(trial),
-        "estimated_error": last[-1] if last else None,
-        "relative_l2": max((e["relative_l2"] for e in errors.values()), default=None),
-        "max_error": max((e["max_error"] for e in errors.values()), default=None),
-        "seed": task.seed,
-        "dtype": str(task.dtype).removeprefix("torch."),
-        "device": task.device,
-        "peak_memory_bytes": peak_memory(task.device),
-    }
-    if len(errors) > 1:
-        metrics["errors"] = errors
-    if task.problem.parameters:
-        metrics["problem_parameters"] = {p.name: p.item() for p in task.problem.parameters}
-    if isinstance(task.problem.domain, Mesh):
-        metrics["mesh"] = {"nodes": len(task.problem.domain.nodes), "cells": len(task.problem.domain.cells)}
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in metrics.items()}

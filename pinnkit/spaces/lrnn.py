@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any, Self
@@ -125,12 +126,11 @@ class LRNN(Space):
 
     def resized(self, size: int) -> Self:
         """Return the space with this rank, unless a rank was asked for."""
-        return self if self.rank else self._with(rank=size)
-
-    def _with(self, rank: int) -> Self:
-        return type(self)(
-            rank, self.components, self.depth, self.omega, self.activation, self.projection, self.offset, self.spectral
-        )
+        if self.rank:
+            return self
+        other = copy.deepcopy(self)
+        other.rank = size
+        return other
 
     def _draw(self, inputs: int, generator: torch.Generator, frequencies: Tensor | None) -> int:
         rank, components = self.rank or 64, self.components or inputs

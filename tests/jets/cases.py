@@ -283,7 +283,7 @@ SAME = {
 CASES |= {name: CASES[other] for name, other in SAME.items()}
 CASES["swapaxes"] = CASES["swapdims"] = CASES["transpose"][:2]
 ROUNDED = {"float", "half", "bfloat16"}
-CASES |= {name: at() for name in ROUNDED}
+CASES |= {name: at() for name in sorted(ROUNDED)}
 NO_DEVICE = {"cuda"}
 
 KINKED = set("abs absolute relu relu6 hardtanh leaky_relu prelu clamp clip clamp_min clamp_max maximum minimum".split())

@@ -1,0 +1,62 @@
+"""The metrics of a solution: the content of metrics.json."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..domains import Mesh
+from ..methods import Auto, Method, Outcome, Run
+from ..problem import Collocation
+from ..solution import Solution
+from .provenance import peak_memory
+
+
+def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> dict[str, Any]:
+    """Collect the metrics of a solution.
+
+    Args:
+        solution: the solution.
+        run: its run.
+        method: its method.
+        outcome: how the run ended.
+
+    Returns:
+        The content of metrics.json.
+    """
+    task, trial, progress = solution.task, solution.trial, outcome.progress
+    picked = method.choose(task)[0] if isinstance(method, Auto) else method
+    fresh: Collocation = task.collocation(2000, 1000, task.generator(9, 9))
+    fresh.balance(trial)
+    errors = solution.errors()
+    numbers = [*trial.parameters()]
+    last = [r["estimated_error"] for r in progress.history if r["estimated_error"] is not None]
+    metrics: dict[str, Any] = {
+        "problem": task.problem.name,
+        "space": trial.space.title,
+        "method": picked.name,
+        "parameters": sum(p.numel() for p in numbers),
+        "trainable": sum(p.numel() for p in numbers if p.requires_grad) if hasattr(run, "training")
+        else trial.space.head.weight.numel() + trial.space.head.bias.numel(),
+        "basis_functions": trial.space.size,
+        "steps": progress.steps,
+        "seconds": progress.seconds,
+        "status": solution.status.value,
+        "reason": solution.reason,
+        "loss": progress.loss,
+        "residual": fresh.relative_residual(trial),
+        "estimated_error": last[-1] if last else None,
+        "relative_l2": max((e["relative_l2"] for e in errors.values()), default=None),
+        "max_error": max((e["max_error"] for e in errors.values()), default=None),
+        "seed": task.seed,
+        "dtype": str(task.dtype).removeprefix("torch."),
+        "device": task.device,
+        "peak_memory_bytes": peak_memory(task.device),
+    }
+    if len(errors) > 1:
+        metrics["errors"] = errors
+    if task.problem.parameters:
+        metrics["problem_parameters"] = {p.name: p.item() for p in task.problem.parameters}
+    if isinstance(task.problem.domain, Mesh):
+        metrics["mesh"] = {"nodes": len(task.problem.domain.nodes), "cells": len(task.problem.domain.cells)}
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in metrics.items()}
