@@ -93,9 +93,8 @@ def test_a_signal_keeps_the_work(number):
     saved = []
     before = signal.getsignal(number)
     run, made = start(ADAM, linear())
-    outcome = drive(
-        run, made, pk.Budget.parse("50steps"), Progress(), strike, lambda state, p: saved.append((state, p.steps))
-    )
+    keep = lambda state, p: saved.append((state, p.steps))  # noqa: E731
+    outcome = drive(run, made, pk.Budget.parse("50steps"), Progress(), strike, keep, (number,))
     assert outcome.stop.status is Status.INTERRUPTED and outcome.signal == number
     assert signal.Signals(number).name in outcome.stop.reason and "the work is kept" in outcome.stop.reason
     assert saved[-1][1] == outcome.progress.steps in (5, 6)

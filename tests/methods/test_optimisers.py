@@ -110,8 +110,12 @@ def test_what_cannot_be_in_a_sequence(methods):
 
 
 def test_auto_asks_what_kind_of_problem_it_is():
-    method, why = Auto().choose(task(linear()))
-    assert method.name == "least-squares" and "linear" in why
+    for space in (None, pk.LRNN(), pk.RandomFeatures()):
+        method, why = Auto().choose(task(linear(), space=space))
+        assert method.name == "least-squares" and "linear" in why
+    for space in (pk.MLP(), pk.SIREN(), pk.LRNN(depth=2)):
+        method, why = Auto().choose(task(linear(), space=space))
+        assert method.name == "adam+lbfgs" and "needs training" in why
     for problem, culprit in ((nonlinear(), "equation 'e'"), (inverse(), "the trainable parameter 'k'")):
         method, why = Auto().choose(task(problem))
         assert method.name == "adam+lbfgs" and why.startswith(culprit)
