@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
 from ..jets import evaluate
 from ..problem import Trial, validation_points
 from ..spaces import LRNN
-from .ridge import solve_least_squares
+from .head import solve_head
 from .task import Task
 
 SIZE = 400
@@ -19,7 +20,7 @@ POINTS = 2048
 
 @torch.no_grad()
 def difference(one: Trial, other: Trial, task: Task) -> float:
-    """Measure the relative root-mean-square difference of two trial functions, over all unknowns.
+    """Measure the relative root-mean-square difference of two trial functions, the largest of the unknowns.
 
     Over one and the same basis (a module that is not drawn anew) they agree, however wrong they are; then it is the
     size of the first one's correction in another space.
@@ -36,7 +37,7 @@ def difference(one: Trial, other: Trial, task: Task) -> float:
     if torch.equal(one.columns(x[:8], 0), other.columns(x[:8], 0)):
         return correction_size(one, task)
     a, b = one(x), other(x)
-    return _ratio((a - b).norm().item(), torch.maximum(a.norm(), b.norm()).item())
+    return _largest_ratio((a - b).norm(dim=0), torch.maximum(a.norm(dim=0), b.norm(dim=0)))
 
 
 @torch.no_grad()
@@ -44,8 +45,8 @@ def correction_size(trial: Trial, task: Task) -> float:
     """Estimate the relative error of a trial function by a Newton step in a space it has never seen.
 
     The residual of the trial function u is a source of the linearised problem L'(u) e = -R(u), which is solved for
-    the correction e by least squares over an independent space; the estimate is |e| / |u + e|, root mean square. (Our
-    choice.)
+    the correction e by least squares over an independent space; the estimate is |e| / |u + e|, root mean square, the
+    largest of the unknowns. (Our choice.)
 
     Args:
         trial: the trial function.
@@ -55,25 +56,17 @@ def correction_size(trial: Trial, task: Task) -> float:
         The estimate, with the geometric error; infinite where the trial function is not finite.
     """
     generator = task.generator(7, 7)
-    space, unknowns = task.suited(LRNN()).resized(SIZE), len(task.problem.unknowns)
-    best: tuple[float, Trial | None] = (math.inf, None)
-    for spread in SPREADS:
-        correction = task.trial(space, generator, spread)
-        rows = 4 * (correction.space.size + 1) * unknowns
-        collocation = task.collocation(rows, rows // 2, generator)
-        collocation.balance(correction)
-        matrix, side = collocation.system(correction, about=trial)
-        if not (torch.isfinite(matrix).all() and torch.isfinite(side).all()):
-            return math.inf
-        coefficients, residual = solve_least_squares(matrix, side)
-        if best[1] is None or residual < best[0]:
-            correction.set_head(coefficients.reshape(unknowns, -1))
-            best = (residual, correction)
+    space = task.suited(LRNN()).resized(SIZE)
+    corrections = [task.trial(space, generator, spread) for spread in SPREADS]
+    residuals = [solve_head(correction, task, generator, about=trial) for correction in corrections]
+    least = min(residuals)
+    if not math.isfinite(least):
+        return math.inf
+    best = corrections[residuals.index(least)]
     x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
-    assert best[1] is not None
     # The lift belongs to the trial function, not to the correction.
-    e, u = best[1](x) - best[1].lift(x), trial(x)
-    return math.hypot(_ratio(e.norm().item(), (u + e).norm().item()), geometric_error(trial, task))
+    e, u = best(x) - best.lift(x), trial(x)
+    return math.hypot(_largest_ratio(e.norm(dim=0), (u + e).norm(dim=0)), geometric_error(trial, task))
 
 
 @torch.no_grad()
@@ -95,10 +88,11 @@ def geometric_error(trial: Trial, task: Task) -> float:
         return 0.0
     centres, offsets = (part.to(task.device, task.dtype) for part in found)
     slopes = evaluate(trial, centres, [(axis,) for axis in range(centres.shape[1])])
-    change = offsets * torch.cat(list(slopes.values()), -1).norm(dim=-1)
+    change = offsets[:, None] * torch.stack(list(slopes.values())).norm(dim=0)
     x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
-    return _ratio(change.norm().item(), trial(x).square().sum(-1).mean().sqrt().item())
+    return _largest_ratio(change.norm(dim=0), trial(x).square().mean(0).sqrt())
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else part
+def _largest_ratio(parts: Tensor, wholes: Tensor) -> float:
+    """Divide unknown by unknown (by one where an unknown vanishes), and take the largest."""
+    return (parts / torch.where(wholes > 0, wholes, torch.ones_like(wholes))).max().item()

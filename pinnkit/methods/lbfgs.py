@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +47,20 @@ class LBFGS:
         return LBFGSRun(self, Training(task, self.points, self.boundary_points))
 
 
+class _AcrossDevices(torch.optim.LBFGS):
+    """L-BFGS over parameters on several devices and of several types: those of problems are float64 on the CPU."""
+
+    def _gather_flat_grad(self) -> Tensor:
+        home = self._params[0]
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self._params]
+        return torch.cat([grad.reshape(-1).to(home) for grad in grads])
+
+    def _add_grad(self, step_size: float, direction: Tensor) -> None:
+        parts = direction.split([p.numel() for p in self._params])
+        for p, part in zip(self._params, parts, strict=True):
+            p.add_(part.view_as(p).to(p), alpha=step_size)
+
+
 class LBFGSRun:
     """L-BFGS at work; see `LBFGS`."""
 
@@ -59,7 +72,7 @@ class LBFGSRun:
         self.restarted = False
 
     def _fresh(self) -> torch.optim.LBFGS:
-        return torch.optim.LBFGS(
+        return _AcrossDevices(
             self.training.parameters(),
             lr=1.0,
             max_iter=INNER,
@@ -83,7 +96,8 @@ class LBFGSRun:
         state = self.optimizer.state[self.optimizer._params[0]]
         before = state.get("n_iter", 0)
         start = float(self.optimizer.step(self._closure))
-        end = self.training.loss().item()
+        with torch.no_grad():
+            end = self.training.loss().item()
         done = state.get("n_iter", 0) - before
         if not math.isfinite(end):
             return Step(end, max(done, 1), None, Stop(Status.DIVERGED, f"the loss became {end}"))
@@ -111,7 +125,4 @@ class LBFGSRun:
         """Continue from a state."""
         self.training.load_state_dict(state["training"])
         self.optimizer.load_state_dict(state["optimizer"])
-        # PyTorch casts the state to the first parameter's type; with types mixed, the state has the wider one.
-        kept = state["optimizer"]["state"].get(0, {})
-        self.optimizer.state[self.optimizer._params[0]].update(copy.deepcopy(kept))
         self.restarted = state["restarted"]

@@ -12,7 +12,7 @@ from ..problem import Trial
 from ..spaces import LRNN, Space
 from ..spaces.space import whole
 from .error_estimate import difference, geometric_error
-from .ridge import solve_least_squares
+from .head import solve_head
 from .stopping import Budget, Status, Step, Stop
 from .task import Task
 
@@ -86,13 +86,7 @@ class LeastSquaresRun:
         """Draw a space, solve for its head and return the relative residual with it."""
         generator = self.task.generator(self.round, draw)
         trial = self.task.trial(self._sized(self.round), generator, spread)
-        unknowns = len(self.task.problem.unknowns)
-        size = math.ceil(self.method.oversampling * (trial.space.size + 1) * unknowns)
-        collocation = self.task.collocation(size // len(self.task.problem.equations), size // 2, generator)
-        collocation.balance(trial)
-        coefficients, residual = solve_least_squares(*collocation.system(trial))
-        trial.set_head(coefficients.reshape(unknowns, -1))
-        return residual, trial
+        return solve_head(trial, self.task, generator, self.method.oversampling), trial
 
     def step(self, budget: Budget) -> Step:
         """Solve one round."""
@@ -125,7 +119,8 @@ class LeastSquaresRun:
             return Stop(Status.STALLED, f"estimated error {error:.1e} with all of {size} functions")
         # Twice the functions cost four to eight times as much, but the first round also searched all spreads.
         if (2 if self.round == 1 else 4) * seconds > budget.remaining_seconds:
-            return Stop(Status.BUDGET_SPENT, f"the next round, of {2 * size} functions, would not fit into the budget")
+            more = min(2 * size, self.method.max_size)
+            return Stop(Status.BUDGET_SPENT, f"the next round, of {more} functions, would not fit into the budget")
         return None
 
     def state_dict(self) -> dict[str, Any]:
@@ -142,7 +137,6 @@ class LeastSquaresRun:
         """Continue from a state: spaces are drawn again from the seed, heads are taken from the state."""
         for name in ("round", "spread", "draw"):
             setattr(self, name, state[name])
-        if self.round:
-            generator = self.task.generator(self.round - 1, self.draw)
-            self.trial = self.task.trial(self._sized(self.round - 1), generator, self.spread)
-            self.trial.space.head.load_state_dict(state["head"])
+        number, spread = (self.round - 1, self.spread) if self.round else (0, 1.0)
+        self.trial = self.task.trial(self._sized(number), self.task.generator(number, self.draw), spread)
+        self.trial.space.head.load_state_dict(state["head"])

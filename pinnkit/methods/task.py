@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import torch
 
 from ..problem import Collocation, Problem, Spectrum, Trial
-from ..spaces import Charts, Space
+from ..spaces import LRNN, Charts, Space
 from .stopping import Budget, Step
 
 FREQUENCIES = 4096
+TYPICAL = 100
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Task:
 
     def suited(self, space: Space) -> Space:
         """Give a spectral space its charts around the cavities of the domain, if there are any."""
-        cavities = self.problem.domain.cavities
+        # Periodic axes are embedded before the space sees them, where a cavity is no ball any more.
+        cavities = [] if self.problem.periodic_axes else self.problem.domain.cavities
         return Charts(space, cavities) if cavities and space.spectral and not isinstance(space, Charts) else space
 
     def generator(self, *stream: int) -> torch.Generator:
@@ -57,9 +59,16 @@ class Task:
         frequencies = self.spectrum.draw(FREQUENCIES, spread, generator) if space.spectral else None
         return self.problem.trial(space, generator, frequencies).to(self.dtype).to(self.device)
 
+    @cached_property
+    def typical(self) -> Trial:
+        """Functions that look like the solution, as far as its spectrum tells: operators are weighed by them."""
+        return self.trial(self.suited(LRNN()).resized(TYPICAL), self.generator(0, 2))
+
     def collocation(self, points: int, boundary_points: int, generator: torch.Generator) -> Collocation:
-        """Sample collocation points."""
-        return Collocation(self.problem, points, boundary_points, generator, self.dtype, self.device)
+        """Sample collocation points, and weigh the conditions by the typical functions: alike in the whole task."""
+        made = Collocation(self.problem, points, boundary_points, generator, self.dtype, self.device)
+        made.balance(self.typical)
+        return made
 
 
 class Run(Protocol):

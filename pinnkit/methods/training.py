@@ -35,7 +35,6 @@ class Training:
             parameter.reset()
         self.trial: Trial = task.trial(task.space or MLP(), task.generator(0, 0))
         self.collocation = task.collocation(points, boundary_points, task.generator(0, 1))
-        self.collocation.balance(self.trial)
 
     def parameters(self) -> list[nn.Parameter]:
         """Everything that is trained."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Boundary, Points
+from ..domains import Boundary, Domain, Points, SpaceTime
 from ..jets import Derivatives, Key
 from .problem import Problem
 from .residual import Residual, Values
@@ -92,17 +92,20 @@ class Collocation:
 
     @torch.no_grad()
     def relative_residual(self, trial: Callable[[Any], Any]) -> float:
-        """Give the weighted residual relative to that of the zero function (absolute where that vanishes)."""
+        """Give the weighted residual relative to that of the zero function (absolute where that is zero or infinite)."""
         size = self.loss(_zero_like(trial)).sqrt().item()
-        return self.loss(trial).sqrt().item() / (size if size > 0 else 1.0)
+        return self.loss(trial).sqrt().item() / (size if 0 < size < math.inf else 1.0)
 
     @torch.no_grad()
     def balance(self, trial: Trial) -> None:
         """Weigh each condition like the equations, by the size of the head's columns.
 
-        A condition's weight is the ratio of the equations' column norms to its own, the median over the head's
-        columns: the ratio of the operators' scales on a typical function of the space. (Our choice; the ratio of the
-        traces of tangent kernels is the same with a mean in place of the median.)
+        A condition's weight is the ratio of the equations' column norms to its own, the median over the columns: the
+        ratio of the operators' scales on a typical function. (Our choice; the ratio of the traces of the head's tangent
+        kernels is the same with a mean in place of the median.)
+
+        Args:
+            trial: whose columns look like the solution.
         """
         sizes = []
         for block in self.blocks:
@@ -112,7 +115,8 @@ class Collocation:
         equations = len(self.problem.equations)
         scale = torch.stack(sizes[:equations]).square().mean(0).sqrt()
         for block, size in list(zip(self.blocks, sizes, strict=True))[equations:]:
-            used = (size > 0) & (scale > 0)
+            # An operator that is singular at u = 0, such as 1 / u, has no finite scale there.
+            used = (size > 0) & (scale > 0) & torch.isfinite(size) & torch.isfinite(scale)
             block.weight = (scale[used] / size[used]).median().item() if used.any() else 1.0
 
     @torch.no_grad()
@@ -147,6 +151,9 @@ def _rows(
     parts = []
     shared: dict[Key, Tensor] | None = None
     for k, slopes in enumerate(coefficients.values()):
+        if not slopes:
+            parts.append(result.new_zeros(len(points), trial.space.size + 1))
+            continue
         free = trial.hard.factor(points.coordinates, k) is None
         columns = shared if free and shared is not None else block.derivatives(
             partial(trial.columns, unknown=k), points.coordinates
@@ -160,12 +167,29 @@ def _rows(
 
 
 def _shares(problem: Problem, total: int) -> list[int]:
-    """Share points among the conditions by the measure of their regions, a tenth of an even share at least."""
+    """Share points among the conditions: evenly among kinds of regions, within a kind by measure."""
     regions = [residual.region for residual in problem.soft]
-    measures = [getattr(region, "measure", 1.0) for region in regions]
+    kinds = [_kind(region, problem.domain) for region in regions]
+    whole = {kind: sum(_measure(r) for r, k in zip(regions, kinds, strict=True) if k == kind) for kind in kinds}
     least = max(2, total // (10 * max(len(regions), 1)))
-    shares = [max(least, round(total * measure / sum(measures))) for measure in measures]
-    return [_ends(region) or n for region, n in zip(regions, shares, strict=True)]
+    # Boundary, slices in time and interior have measures of different units. Nobody gets less than a tenth of an
+    # even share, and points given once and for all count for nothing.
+    shares = []
+    for region, kind in zip(regions, kinds, strict=True):
+        share = max(least, round(total / len(set(kinds) - {"points"} or {0}) * _measure(region) / whole[kind]))
+        shares.append(_ends(region) or share)
+    return shares
+
+
+def _kind(region: object, domain: Domain) -> str:
+    if isinstance(region, Boundary):
+        time = domain.dimension - 1 if isinstance(domain, SpaceTime) else None
+        return "slice" if all(piece.face and piece.face[0] == time for piece in region.pieces) else "boundary"
+    return "interior" if isinstance(region, Domain) else "points"
+
+
+def _measure(region: object) -> float:
+    return region.measure if isinstance(region, (Boundary, Domain)) else 1.0
 
 
 def _ends(region: object) -> int | None:

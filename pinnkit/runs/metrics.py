@@ -27,7 +27,6 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
     task, trial, progress = solution.task, solution.trial, outcome.progress
     picked = method.choose(task)[0] if isinstance(method, Auto) else method
     fresh: Collocation = task.collocation(2000, 1000, task.generator(9, 9))
-    fresh.balance(trial)
     errors = solution.errors()
     numbers = [*trial.parameters()]
     last = [r["estimated_error"] for r in progress.history if r["estimated_error"] is not None]

@@ -54,7 +54,7 @@ def _git(folder: Path) -> dict[str, Any] | None:
 def peak_memory(device: str) -> int:
     """Measure the most memory in use so far, in bytes: of the process, or on the GPU where that is the device."""
     if device.startswith("cuda"):
-        return int(torch.cuda.max_memory_allocated())
+        return int(torch.cuda.max_memory_allocated(device))
     try:
         import resource
     except ImportError:  # Windows
