@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from .domains import Box, Domain, Mesh, SpaceTime
-from .problem import reference_values
+from .problem import evaluate_reference, reference_values
 
 if TYPE_CHECKING:
     from .solution import Solution
@@ -104,12 +104,10 @@ def fields_on(solution: Solution, nodes: np.ndarray) -> dict[str, np.ndarray]:
     unknowns = solution.problem.unknowns
     values = solution(nodes).reshape(len(nodes), -1).astype(np.float64)
     fields = {name: values[:, k] for k, name in enumerate(unknowns)}
-    reference: Any = solution.problem.reference
-    if callable(reference):
-        exact = reference(solution.points(torch.from_numpy(nodes)))
-        exact = exact if isinstance(exact, dict) else {unknowns[0]: exact}
+    if callable(solution.problem.reference):
+        exact = evaluate_reference(solution.problem, solution.points(torch.from_numpy(nodes)))
         for name, tensor in exact.items():
-            fields[f"{name}_reference"] = torch.as_tensor(tensor, dtype=torch.float64).numpy()
+            fields[f"{name}_reference"] = tensor.numpy()
             fields[f"{name}_error"] = fields[name] - fields[f"{name}_reference"]
     return fields
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .domains import Points
 from .errors import InputError
-from .jets import evaluate, parse_derivative
+from .jets import LAPLACIAN, Key, evaluate, parse_derivative
 from .methods import Status, Task
 from .problem import Problem, Trial, reference_values
 
@@ -57,10 +57,10 @@ class Solution:
         """Evaluate the unknowns.
 
         Args:
-            points: shape ``(n, d)``, a tensor or anything NumPy can read, coordinates in the problem's order.
+            points: Points, or a tensor or anything NumPy can read of shape ``(n, d)``, in the problem's order.
 
         Returns:
-            Values ``(n,)`` for one unknown, ``(n, K)`` for several; a tensor for tensors, else a NumPy array.
+            Values ``(n,)`` for one unknown, ``(n, K)`` for several; a tensor for tensors and Points, else an array.
 
         Raises:
             InputError: the points have another shape.
@@ -68,7 +68,7 @@ class Solution:
         return self._evaluate(points, "")
 
     def derivative(self, points: Any, name: str) -> Any:
-        """Evaluate a derivative of the unknowns, such as "x" or "xy".
+        """Evaluate a derivative of the unknowns, such as "x", "xy" or "laplacian" (in space).
 
         Args:
             points: as for a call.
@@ -80,16 +80,19 @@ class Solution:
         return self._evaluate(points, name)
 
     def _evaluate(self, points: Any, name: str) -> Any:
-        index = parse_derivative(name, self.problem.coordinates.names)
+        names, space = self.problem.coordinates.names, self.problem.coordinates.space
+        key: Key = LAPLACIAN if name == "laplacian" else parse_derivative(name, names, ("laplacian",))
+        if isinstance(points, Points):
+            if points.names != names:
+                raise InputError(f"points must have the coordinates {', '.join(names)}, got {', '.join(points.names)}.")
+            points = points.coordinates
         x = torch.as_tensor(points).to(self.task.dtype)
         if x.ndim != 2 or x.shape[1] != self.problem.domain.dimension:
-            names = ", ".join(self.problem.coordinates.names)
-            raise InputError(f"points must have shape (n, {self.problem.domain.dimension}) for {names}, "
-                             f"got {tuple(x.shape)}.")
+            raise InputError(f"points must have shape (n, {len(names)}) for {', '.join(names)}, got {tuple(x.shape)}.")
         parts = []
         with torch.no_grad():
             for chunk in x.to(self.task.device).split(CHUNK):
-                parts.append(evaluate(self.trial, chunk, [index])[index])
+                parts.append(evaluate(self.trial, chunk, [key], space)[key])
         values = torch.cat(parts) if parts else x.new_zeros(0, len(self.problem.unknowns))
         values = values[:, 0] if len(self.problem.unknowns) == 1 else values
         return values.to(points.device) if isinstance(points, Tensor) else values.cpu().numpy()

@@ -29,7 +29,7 @@ def problem(k: float = 2.0) -> pk.Problem:
 
     return pk.Problem(
         domain=square,
-        unknowns="u",  # several: "u v p"
+        unknowns="u",  # several: "u v q"
         # What shall be zero. Derivatives: u.x, u.xy, u.t, u.xxxx; u.grad, u.laplacian, u.hessian.
         equations={"poisson": lambda u, p: -u.laplacian - source(p)},
         # Dirichlet, Neumann, Robin, Periodic, Initial, Observations, or any Condition(residual, on=...).

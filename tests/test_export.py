@@ -147,3 +147,14 @@ def test_saving_where_nothing_can_be_written_is_an_error_that_names_the_folder(t
     solution = pk.solve(wave(pk.Interval(0, 1)), method=pk.LeastSquares(start_size=5), budget="1steps")
     with pytest.raises(pk.InputError, match="cannot write to the folder"):
         solution.save(tmp_path / "file" / "run")
+
+
+def test_a_reference_that_uses_a_trainable_parameter_is_written(tmp_path):
+    k = pk.Parameter("k", 2.0)
+    problem = pk.Problem(
+        domain=pk.Interval(0, 1), unknowns="u", equations={"e": lambda u, p: u - k * p.x}, parameters=[k],
+        conditions=[pk.Observations([[0.5]], u=[1.0])], reference=lambda p: k * p.x,
+    )  # fmt: skip
+    solution = pk.solve(problem, method=pk.Adam(points=20, boundary_points=5), budget="1steps", out=tmp_path / "run")
+    assert "u_reference" in meshio.read(tmp_path / "run" / "solution.vtu").point_data
+    assert solution.relative_l2 is not None

@@ -46,6 +46,9 @@ def test_it_is_a_function_of_arrays_and_of_tensors(solution):
     assert isinstance(tensor, torch.Tensor) and np.array_equal(tensor.numpy(), values)
     assert solution([[0.5, 0.5]]).shape == (1,)
     assert solution(np.zeros((0, 2))).shape == (0,)
+    assert torch.equal(solution(solution.points(torch.from_numpy(x))), tensor)
+    with pytest.raises(pk.InputError, match="points must have the coordinates x, y, got y, x"):
+        solution(pk.Points(torch.from_numpy(x), ("y", "x")))
 
 
 def test_derivatives_by_name(solution):
@@ -53,7 +56,8 @@ def test_derivatives_by_name(solution):
     sin, cos = np.sin(np.pi * x), np.cos(np.pi * x)
     assert np.allclose(solution.derivative(x, "x"), np.pi * cos[:, 0] * sin[:, 1], atol=1e-4)
     assert np.allclose(solution.derivative(x, "xy"), np.pi**2 * cos[:, 0] * cos[:, 1], atol=1e-3)
-    with pytest.raises(pk.InputError, match="unknown derivative 'z'. Known: x, y"):
+    assert np.allclose(solution.derivative(x, "laplacian"), -2 * np.pi**2 * sin[:, 0] * sin[:, 1], atol=1e-3)
+    with pytest.raises(pk.InputError, match="unknown derivative 'z'. Known: x, y, xx, yy, laplacian.$"):
         solution.derivative(x, "z")
 
 

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .ball import Ball
+from .ball import Ball, sphere
 from .boundary import Keep, Piece, Place, probes_per_piece
 from .box import Box
 from .domain import Domain
+from .sampling import UnitStream
 from .time import SpaceTime
 
 # Sobol points that measure an overlap; the error is about 1e-4 of the operand.
@@ -68,6 +69,23 @@ class _Combination(Domain):
                 f"{second.bounds.tolist()} do not overlap"
             )
         super().__init__(bounds, first.names)
+
+    @property
+    def cavities(self) -> list[tuple[Tensor, float]]:
+        """Those of the operands, and subtracted balls, if centres are outside and the domain is next to the sphere."""
+        return self._cavities
+
+    @cached_property
+    def _cavities(self) -> list[tuple[Tensor, float]]:
+        return [ball for ball in self._candidates() if self._wraps(*ball)]
+
+    def _candidates(self) -> list[tuple[Tensor, float]]:
+        return [*self.first.cavities, *self.second.cavities]
+
+    def _wraps(self, center: Tensor, radius: float) -> bool:
+        around = sphere("around", center, (1 + PROBE) * radius)
+        unit = UnitStream(around.dimension, torch.Generator().manual_seed(0)).draw(2**10)
+        return not self.contains(center[None]).any() and bool(self.contains(around.place(unit)[0]).any())
 
     @abstractmethod
     def _combined_bounds(self) -> Tensor:
@@ -201,11 +219,8 @@ class Difference(_Combination):
     def _combined_bounds(self) -> Tensor:
         return self.first.bounds
 
-    @property
-    def cavities(self) -> list[tuple[Tensor, float]]:
-        """Those of the first, and the second if it is a ball with its centre outside the result."""
-        own = [(self.second.center, self.second.radius)] if isinstance(self.second, Ball) else []
-        return [*self.first.cavities, *own]
+    def _candidates(self) -> list[tuple[Tensor, float]]:
+        return [*self.first.cavities, *_balls(self.second)]
 
     @property
     def measure(self) -> float:
@@ -225,3 +240,9 @@ class Difference(_Combination):
             bool `(n,)`.
         """
         return self.first.contains(x) & ~self.second.contains(x)
+
+
+def _balls(domain: Domain) -> list[tuple[Tensor, float]]:
+    if isinstance(domain, Union):
+        return [*_balls(domain.first), *_balls(domain.second)]
+    return [(domain.center, domain.radius)] if isinstance(domain, Ball) else []

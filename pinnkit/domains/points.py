@@ -51,6 +51,8 @@ class Points:
     def normal(self) -> Tensor:
         """The outward unit normals, `(n, d)`.
 
+        In residuals and data they have the space columns only, as `u.grad` has.
+
         Raises:
             InputError: if these are interior points.
         """

@@ -46,6 +46,9 @@ class SpaceTime(Domain):
     component; `initial` and `final` are the domain at t0 and t1. The signed distance is
     max(distance in space, distance in time): exact inside, a lower bound outside.
 
+    What a spatial domain knows of its curved boundary acts in problems without time only, so far: a product with
+    time has no cavities and no facet offsets, and conditions on bent facets hold at points, not in the mean.
+
     Attributes:
         space: the spatial domain.
         time: the time interval.

@@ -12,14 +12,16 @@ from ..errors import InputError, NameNotFound
 from .derivatives import LAPLACIAN, Key, MultiIndex
 
 HIGHEST_ORDER = 4
+COLLECTIONS = ("grad", "laplacian", "hessian", "normal")
 
 
-def parse_derivative(name: str, coordinates: tuple[str, ...]) -> MultiIndex:
+def parse_derivative(name: str, coordinates: tuple[str, ...], others: tuple[str, ...] = ()) -> MultiIndex:
     """Read a derivative's name as a sorted multi-index: "xxy" is (0, 0, 1).
 
     Args:
         name: coordinate names, written one after the other.
         coordinates: the names of the coordinates.
+        others: further names that the caller knows, for messages.
 
     Returns:
         The axes, sorted.
@@ -32,8 +34,7 @@ def parse_derivative(name: str, coordinates: tuple[str, ...]) -> MultiIndex:
     while rest:
         matching = [c for c in coordinates if rest.startswith(c)]
         if not matching:
-            known = [*coordinates, *(2 * c for c in coordinates), "grad", "laplacian", "hessian", "normal"]
-            raise NameNotFound("derivative", name, known)
+            raise NameNotFound("derivative", name, [*coordinates, *(2 * c for c in coordinates), *others])
         longest = max(matching, key=len)
         index.append(coordinates.index(longest))
         rest = rest[len(longest) :]
@@ -104,7 +105,7 @@ class Unknown:
         if name.startswith("_"):
             raise AttributeError(name)
         try:
-            index = parse_derivative(name, self._coordinates)
+            index = parse_derivative(name, self._coordinates, COLLECTIONS)
         except NameNotFound:
             # Short names are slips in derivatives, u.t without time, rather than Tensor.t.
             if len(name) > 2 and callable(getattr(Tensor, name, None)) or name in ("shape", "dtype", "device", "ndim"):

@@ -20,8 +20,8 @@ def solve_least_squares(matrix: Tensor, side: Tensor) -> tuple[Tensor, float]:
         side: b, shape ``(rows,)``.
 
     Returns:
-        The minimiser, shape ``(columns,)``, and the root of the minimum relative to ``|b|`` (absolute where b = 0), which
-        is the relative residual up to rounding.
+        The minimiser, shape ``(columns,)``, and the root of the minimum relative to ``|b|`` (absolute where b = 0),
+        which is the relative residual up to rounding.
     """
     rows, n = matrix.shape
     scale = matrix.norm(dim=0)

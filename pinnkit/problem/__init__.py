@@ -11,6 +11,7 @@ from .conditions import Robin as Robin
 from .observations import Observations as Observations
 from .parameter import Parameter as Parameter
 from .problem import Problem as Problem
+from .reference import evaluate_reference as evaluate_reference
 from .reference import reference_values as reference_values
 from .reference import validation_points as validation_points
 from .residual import Residual as Residual

@@ -92,7 +92,7 @@ class Collocation:
 
     @torch.no_grad()
     def relative_residual(self, trial: Callable[[Any], Any]) -> float:
-        """Give the weighted residual relative to that of the zero function (absolute where that is zero or infinite)."""
+        """Give the weighted residual over that of the zero function (absolute where that is zero or infinite)."""
         size = self.loss(_zero_like(trial)).sqrt().item()
         return self.loss(trial).sqrt().item() / (size if 0 < size < math.inf else 1.0)
 

@@ -10,12 +10,16 @@ from torch import Tensor
 from ..domains import Boundary, Domain, Points, SpaceTime
 from ..errors import InputError, NameNotFound
 from ..jets import Jet, Unknown
-from .residual import Coordinates, FixedPoints, Function, bind
+from .residual import Coordinates, FixedPoints, Function, bind, check_precision
 
 Datum = float | Tensor | Callable[[Points], Any]
 """A number, or a function of points that gives a tensor ``(n,)``."""
 
-Stated = list[tuple[str, Function, Boundary | Domain | FixedPoints]]
+Region = Boundary | Domain | FixedPoints
+Stated = list[tuple[str, Function, Region]]
+
+# Distance, relative to the size of the domain, at which the two sides of a boundary are looked at.
+PROBE = 1e-6
 
 
 def evaluate_datum(datum: Datum, points: Points, what: str) -> Any:
@@ -30,7 +34,7 @@ def evaluate_datum(datum: Datum, points: Points, what: str) -> Any:
         A tensor or jet of shape ``(n,)``, or a scalar.
 
     Raises:
-        InputError: a function returned another shape.
+        InputError: a function returned another shape, or numbers of lower precision than the points.
     """
     value = datum(points) if callable(datum) else datum
     shape = getattr(value, "shape", ())
@@ -38,6 +42,7 @@ def evaluate_datum(datum: Datum, points: Points, what: str) -> Any:
         raise InputError(f"{what}: data must have shape (n,) = ({len(points)},), got {tuple(shape)}.")
     if not isinstance(value, (Tensor, Jet, int, float)):
         raise InputError(f"{what}: data must be a number or a function that gives a tensor, got {value!r}.")
+    check_precision(what, value, points)
     return value
 
 
@@ -62,6 +67,40 @@ def check_region(
         raise InputError(
             f"{title}: the place has the coordinates {', '.join(names)}, the problem's domain has "
             f"{', '.join(domain.names)}; take a part of the problem's own domain."
+        )
+
+
+def check_place(title: str, region: Region, points: Points, domain: Domain) -> None:
+    """Check that a condition is on the boundary of the domain, or else within its bounding box.
+
+    Args:
+        title: of the condition.
+        region: where it holds.
+        points: some points of the region.
+        domain: of the problem.
+
+    Raises:
+        InputError: it is somewhere else.
+    """
+    x, probe = points.coordinates, PROBE * (domain.bounds[1] - domain.bounds[0])
+    if isinstance(region, Boundary):
+        # The two sides of a slit both have the domain in front of them.
+        if set(region.pieces) <= set(domain.boundary.pieces):
+            return
+        step = probe * points.normal
+        # Not all of them: within the distance of a corner, a step may end on the wrong side of it.
+        if (domain.contains(x - step) & ~domain.contains(x + step)).double().mean() < 0.9:
+            own = domain.boundary.names
+            name = next((name for name in region.names if name in own), own[0])
+            raise InputError(
+                f"{title}: this is no part of the domain's boundary with the domain on its inner side; take it from "
+                f"the problem's own domain, such as domain.boundary[{name!r}]."
+            )
+    elif (outside := ((x < domain.bounds[0] - probe) | (x > domain.bounds[1] + probe)).any(1)).any():
+        at = ", ".join(f"{v:.6g}" for v in x[outside][0].tolist())
+        raise InputError(
+            f"{title}: {int(outside.sum())} of {len(x)} points are outside the domain, first ({at}); the domain lies "
+            f"in {domain.bounds.tolist()}."
         )
 
 
@@ -190,6 +229,15 @@ class Neumann(_Prescribed):
     def residual(self, field: Any, points: Points, datum: Any) -> Tensor:
         """Return du/dn - g."""
         return field.normal - datum
+
+    def _one(self, key: str, datum: Datum, unknowns: tuple[str, ...], region: Boundary) -> Any:
+        unknown, derivative = split_key(key, unknowns, self.verb)
+        if derivative:
+            raise InputError(
+                f"{self.verb}({key}=...): it prescribes normal derivatives of unknowns only; write "
+                f"{self.verb}({unknown}=...), or Dirichlet({key}=...) for this derivative itself."
+            )
+        return super()._one(key, datum, unknowns, region)
 
 
 class Robin(Neumann):

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Boundary, Domain, SpaceTime
+from ..domains import Boundary, Domain, SpaceTime, Time
 from ..errors import InputError
 from ..spaces import Space
-from .conditions import Periodic
+from .conditions import Periodic, check_place
 from .hard import HardConditions
 from .parameter import Parameter
 from .reference import check_reference
@@ -27,12 +27,12 @@ TRACE_POINTS = 17
 class Problem:
     """A partial differential equation with its domain and conditions.
 
-    Every residual is called once when the problem is made: a wrong name, shape or number is an error here, not in the
-    middle of a solve.
+    Every residual is called at least once when the problem is made: a wrong name, shape or number is an error here, not
+    in the middle of a solve.
 
     Args:
         domain: where the equations hold.
-        unknowns: their names, in one string ("u v p") or a sequence.
+        unknowns: their names, in one string ("u v q") or a sequence.
         equations: residuals by name, such as ``{"poisson": lambda u, p: u.laplacian + 1}``.
         conditions: what holds on boundaries, at the start, at points.
         reference: the known solution, for true errors only: a function of points (a tensor, or a dict of them by
@@ -56,8 +56,7 @@ class Problem:
         name: str = "problem",
     ) -> None:
         """Check and trace the problem; see the class."""
-        if not isinstance(domain, Domain):
-            raise InputError(f"the domain must be a domain such as pk.Box([0, 0], [1, 1]), got {domain!r}.")
+        _check_kinds(domain, unknowns, equations, conditions, parameters)
         generator = torch.Generator().manual_seed(0)
         # First of all, because an empty domain has an empty boundary, too, and is the better thing to complain of.
         inside = domain.interior(TRACE_POINTS, generator)
@@ -65,10 +64,10 @@ class Problem:
         self.unknowns = tuple(unknowns.split() if isinstance(unknowns, str) else unknowns)
         if not self.unknowns or len(set(self.unknowns)) < len(self.unknowns):
             raise InputError(f"unknowns must be distinct names, got {unknowns!r}.")
-        if clash := set(self.unknowns) & {*domain.names, "p"}:
-            raise InputError(f"{clash.pop()!r} names both an unknown and a coordinate (or the point p); rename one.")
-        if not equations:
-            raise InputError("a problem needs at least one equation.")
+        if "p" in self.unknowns:
+            raise InputError("'p' is the point in residuals, not an unknown; call the pressure 'q'.")
+        if clash := set(self.unknowns) & set(domain.names):
+            raise InputError(f"{clash.pop()!r} names both an unknown and a coordinate; rename one.")
         self.conditions = tuple(conditions)
         self.parameters = tuple(parameters)
         space_axes = range(domain.dimension - isinstance(domain, SpaceTime))
@@ -83,8 +82,10 @@ class Problem:
             for title, function, region in condition.state(self.unknowns, domain, self.coordinates):
                 if isinstance(region, Boundary) and not region.pieces:
                     raise InputError(f"{title}: the boundary it is on is empty; check the selection.")
+                residual = Residual(self._unique(title), function, region, self.coordinates)
+                check_place(title, region, residual.sample(TRACE_POINTS, generator), domain)
                 if not condition.hard:
-                    self.soft.append(Residual(self._unique(title), function, region, self.coordinates))
+                    self.soft.append(residual)
         for residual in self.residuals:
             residual.trace(self.unknowns, residual.sample(TRACE_POINTS, generator), self.trainable_parameters)
         self.hard.check(inside)
@@ -167,6 +168,35 @@ class Problem:
             if not (defect <= 1e-10 * size.max() + rounding).all():
                 return residual.name
         return None
+
+
+def _check_kinds(domain: Any, unknowns: Any, equations: Any, conditions: Any, parameters: Any) -> None:
+    if isinstance(domain, Time):
+        ends = f"{domain.t0:g}, {domain.t1:g}, name={domain.name!r}"
+        raise InputError(f"the domain is time alone: for an ordinary differential equation use pk.Interval({ends}).")
+    if not isinstance(domain, Domain):
+        raise InputError(f"the domain must be a domain such as pk.Box([0, 0], [1, 1]), got {domain!r}.")
+    if not isinstance(unknowns, Sequence) or not all(isinstance(name, str) for name in unknowns):
+        raise InputError(f"unknowns must be names in a string or a list, such as 'u v', got {unknowns!r}.")
+    if not isinstance(equations, Mapping):
+        raise InputError(f"equations must be a dict such as {{'poisson': lambda u: u.laplacian}}, got {equations!r}.")
+    if not equations:
+        raise InputError("a problem needs at least one equation.")
+    for name, value in [("conditions", conditions), ("parameters", parameters)]:
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise InputError(f"{name} must be a list: write {name}=[...], got {value!r}.")
+    for condition in conditions:
+        if isinstance(condition, type) or not hasattr(condition, "state"):
+            raise InputError(
+                "each condition must be an object such as pk.Dirichlet(u=0.0, on=domain.boundary) or "
+                f"pk.Condition(lambda u: u.x, on=...), got {condition!r}."
+            )
+    for parameter in parameters:
+        if not isinstance(parameter, Parameter):
+            raise InputError(f"each parameter must be one such as pk.Parameter('nu', 0.1), got {parameter!r}.")
+    names = [parameter.name for parameter in parameters]
+    if len(set(names)) < len(names):
+        raise InputError(f"parameters must have distinct names, got {', '.join(map(repr, names))}.")
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -57,7 +57,19 @@ def check_reference(problem: Problem, points: Points) -> None:
         _from_file(problem, Path(problem.reference))
 
 
-def _called(problem: Problem, points: Points) -> dict[str, Tensor]:
+def evaluate_reference(problem: Problem, points: Points) -> dict[str, Tensor]:
+    """Evaluate a reference that is a function.
+
+    Args:
+        problem: the problem.
+        points: n points.
+
+    Returns:
+        What it gives, float64 by unknown.
+
+    Raises:
+        InputError: it does not tell which of several unknowns it gives.
+    """
     assert callable(problem.reference)
     with torch.no_grad():
         values = problem.reference(points)
@@ -65,7 +77,11 @@ def _called(problem: Problem, points: Points) -> dict[str, Tensor]:
         if len(problem.unknowns) > 1:
             raise InputError("the reference of several unknowns must return a dict of tensors by unknown.")
         values = {problem.unknowns[0]: values}
-    found = {name: torch.as_tensor(v, dtype=torch.float64) for name, v in values.items()}
+    return {name: torch.as_tensor(v, dtype=torch.float64) for name, v in values.items()}
+
+
+def _called(problem: Problem, points: Points) -> dict[str, Tensor]:
+    found = evaluate_reference(problem, points)
     _check(found, len(points), problem.unknowns)
     return found
 

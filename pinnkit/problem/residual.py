@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,14 +70,19 @@ class Residual:
             The residual, shape ``(n,)``.
         """
         unknowns = {name: self._unknown(found.__getitem__, points) for name, found in values.items()}
-        return self._checked(self.function(unknowns, points), len(points))
+        return self._evaluate(unknowns, points)
 
     def _unknown(self, lookup: Callable[[Key], Tensor], points: Points) -> Unknown:
         return Unknown(lookup, self.coordinates.names, self.coordinates.space, points.normals)
 
-    def _checked(self, result: object, n: int) -> Tensor:
+    def _evaluate(self, unknowns: Mapping[str, Unknown], points: Points) -> Tensor:
+        if points.normals is not None:
+            # As gradients, normals have no time component here; space comes first.
+            points = replace(points, normals=points.normals[:, : len(self.coordinates.space)])
+        result: object = self.function(unknowns, points)
         if isinstance(result, Unknown):
             result = result.value
+        n = len(points)
         if not isinstance(result, Tensor) or result.shape not in ((n,), ()):
             got = f"shape {tuple(result.shape)}" if isinstance(result, Tensor) else repr(result)
             raise InputError(f"{self.name}: the residual must be a tensor of shape (n,) = ({n},), got {got}.")
@@ -85,6 +91,7 @@ class Residual:
                 f"{self.name}: the residual must be real numbers, got {result.dtype}; write the difference of the two "
                 "sides, not a comparison."
             )
+        check_precision(self.name, result, points)
         return result.expand(n)
 
     def trace(self, unknowns: Sequence[str], points: Points, trainable: Sequence[Tensor] = ()) -> None:
@@ -96,8 +103,8 @@ class Residual:
             trainable: the trainable parameters of the problem.
 
         Raises:
-            InputError: the residual's shape is wrong, it is not a number at some point, or it uses a trainable tensor
-                that is not among the problem's parameters.
+            InputError: the residual's shape is wrong, it uses no unknown, it is not a number at some point, or it uses
+                a trainable tensor that is not among the problem's parameters.
         """
         generator = torch.Generator().manual_seed(0)
         used: Values = {name: {} for name in unknowns}
@@ -112,9 +119,12 @@ class Residual:
 
         fields = {name: self._unknown(made_up(name), points) for name in unknowns}
         with torch.enable_grad():
-            result = self._checked(self.function(fields, points), len(points))
+            result = self._evaluate(fields, points)
         self.keys = {name: tuple(keys) for name, keys in used.items()}
+        if not any(used.values()):
+            raise InputError(f"{self.name} uses no unknown, so that no solution can change it; check its function.")
         self._check_numbers(result.detach(), points)
+        self._check_local(result.detach(), used, points)
         for leaf in _leaves(result):
             if not any(leaf is known for known in trainable):
                 name = getattr(leaf, "name", None)
@@ -124,6 +134,18 @@ class Residual:
                     f"{self.name} uses {what}, which no method would train: list it in parameters= of the problem, or "
                     "detach it."
                 )
+
+    def _check_local(self, result: Tensor, used: Values, points: Points) -> None:
+        """Change the unknowns at one point: no other row may change, for the linearisation is point by point."""
+        elsewhere = {u: {k: torch.cat([v[:1] + 1, v[1:]]) for k, v in found.items()} for u, found in used.items()}
+        with torch.no_grad():
+            changed = self(elsewhere, points)
+        if not torch.equal(changed[1:], result[1:]):
+            names = ", ".join(f"{name}=[value]" for name in used)
+            raise InputError(
+                f"{self.name}: the residual at a point depends on the unknowns at other points (a mean, a sum or a "
+                f"norm over points?); residuals are local. To fix a constant, use pk.Observations([[x, ...]], {names})."
+            )
 
     def _check_numbers(self, result: Tensor, points: Points) -> None:
         bad = ~torch.isfinite(result)
@@ -177,6 +199,27 @@ class Residual:
         return result.detach(), coefficients
 
 
+def check_precision(what: str, value: Any, points: Points) -> None:
+    """Check that numbers, one a point, are as precise as the points.
+
+    Args:
+        what: for messages.
+        value: a number, tensor or jet.
+        points: where it was evaluated.
+
+    Raises:
+        InputError: they are less precise.
+    """
+    if not isinstance(value, Tensor) or not value.ndim or not value.is_floating_point():
+        return
+    wanted = points.coordinates.dtype
+    if torch.finfo(value.dtype).eps > torch.finfo(wanted).eps:
+        raise InputError(
+            f"{what}: the numbers are {value.dtype}, the points {wanted}; make tensors with dtype=p.x.dtype, and "
+            "numbers inside torch.where with p.x.new_tensor(...)."
+        )
+
+
 def _made_up(n: int, generator: torch.Generator) -> Tensor:
     return 0.5 + torch.rand(n, generator=generator, dtype=torch.float64)
 
@@ -212,21 +255,33 @@ def bind(name: str, function: Callable[..., Tensor], unknowns: Sequence[str]) ->
 
     Raises:
         NameNotFound: a parameter is no unknown.
-        InputError: it is not callable.
+        InputError: it is not callable, or a default value hides an unknown; when called, a derivative of something
+            else than an unknown.
     """
     if not callable(function):
         raise InputError(f"{name}: expected a function such as lambda u: u.xx, got {function!r}.")
+    parameters = inspect.signature(function).parameters.values()
     taken = [
         parameter.name
-        for parameter in inspect.signature(function).parameters.values()
+        for parameter in parameters
         if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
     ]
     for parameter in taken:
         if parameter not in unknowns and parameter != "p":
             raise NameNotFound(f"argument of {name}", parameter, [*unknowns, "p"])
+    for hidden in {parameter.name for parameter in parameters}.difference(taken) & {*unknowns, "p"}:
+        raise InputError(f"{name}: the default value of {hidden!r} would hide the one of the problem; leave it out.")
 
     def bound(fields: Mapping[str, Unknown], points: Points) -> Tensor:
-        return function(*(points if parameter == "p" else fields[parameter] for parameter in taken))
+        try:
+            return function(*(points if parameter == "p" else fields[parameter] for parameter in taken))
+        except AttributeError as error:
+            if not isinstance(error.obj, Tensor):
+                raise
+            raise InputError(
+                f"{name}: a tensor has no {error.name!r}; derivatives exist for unknowns only: expand the product, "
+                "such as k*u.xx + k_x*u.x for the derivative of k*u.x."
+            ) from None
 
     return bound
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pinnkit.domains import Ball, Box, Disk, Interval, Time
+from pinnkit.domains import Annulus, Ball, Box, Disk, Domain, Interval, Time
 from pinnkit.errors import InputError
 
 from .shapes import COMPOSED
@@ -64,6 +64,22 @@ def test_end_points_of_intervals() -> None:
     p = COMPOSED["intervals"][0].boundary.sample(6, generator())
     ends = dict(zip(p.x.tolist(), p.normal[:, 0].tolist(), strict=True))
     assert ends == {1: -1, 1.4: 1, 1.8: -1, 2.5: 1, 2.7: -1, 3: 1}
+
+
+def test_cavities_are_the_balls_that_the_domain_wraps_around() -> None:
+    square, hole, other = Box([0, 0], [4, 4]), Disk([1, 1], 0.5), Disk([3, 3], 0.5)
+
+    def centres(domain: Domain) -> list[list[float]]:
+        return [centre.tolist() for centre, _ in domain.cavities]
+
+    assert centres(square - hole) == [[1, 1]]
+    assert centres(square - Disk([5, 5], 0.1)) == centres(square - hole | Disk([1, 1], 1)) == []
+    assert centres(square - (hole | other)) == centres(square - hole - other) == [[1, 1], [3, 3]]
+    assert centres((square - hole) & (square - other)) == [[1, 1], [3, 3]]
+    assert centres((square - hole) & Box([2, 2], [4, 4])) == centres(square - hole - Disk([1, 1], 1.2))[1:] == []
+    assert centres(Annulus([0, 0], 1, 2) | Box([1.5, 0], [5, 1])) == [[0, 0]]
+    assert centres(square - Disk([4, 2], 0.5)) == [[4, 2]]
+    assert len((square - Disk([5, 5], 0.1)).collocate(10, generator())) == 10
 
 
 def test_measure_does_not_depend_on_when_it_is_asked() -> None:

@@ -2,14 +2,17 @@
 
 import math
 
+import meshio
 import pytest
 import torch
 
 import pinnkit as pk
+from pinnkit.gallery import gallery_folder
 from pinnkit.problem import Collocation
 
 SQUARE = pk.Box([0, 0], [2, 1])
 DISK = pk.Disk([0.5, 0.2], 1.5)
+PHYSICAL = ("gmsh:physical", "gmsh:geometrical")
 HEAT = pk.Box([0, 0], [2, 1]) * pk.Time(0.5, 1.5)
 
 
@@ -90,9 +93,65 @@ def test_a_condition_of_any_form_in_a_part_of_the_domain():
     (lambda: pk.Dirichlet(u=0.0, on=SQUARE.boundary.where(lambda p: p.x > 5)), "the boundary it is on is empty"),
     (lambda: pk.Dirichlet(u=lambda p: p.coordinates, on=SQUARE.boundary), r"shape \(n,\) = \(17,\), got \(17, 2\)"),
     (lambda: pk.Dirichlet(u="1", on=SQUARE.boundary), "data must be a number or a function"),
+    (lambda: pk.Dirichlet(u=lambda p: torch.where(p.x < 2, 0.1, 0.3), on=SQUARE.boundary),
+     "numbers are torch.float32, the points torch.float64; make tensors with dtype=p.x.dtype"),
+    (lambda: pk.Dirichlet(u=lambda p: torch.where(p.x < 2, 0.1, 0.3), on=SQUARE.boundary, hard=True), "torch.float32"),
+    (lambda: pk.Neumann(u_x=0.0, on=SQUARE.boundary), r"Neumann\(u_x=...\): it prescribes normal derivatives of unk"),
+    (lambda: pk.Robin(u_x=0.0, on=SQUARE.boundary), r"write Robin\(u=...\), or Dirichlet\(u_x=...\)"),
+    (lambda: pk.Dirichlet(u=0.0, on=pk.Box([5, 5], [6, 6]).boundary), "the problem's own domain, such as .*'x_min'"),
+    (lambda: pk.Dirichlet(u=0.0, on=pk.Box([5, 5], [6, 6]).boundary, hard=True), "the problem's own domain"),
+    (lambda: pk.Observations([[1.0, 0.5], [2.0, 1.1]], u=[0, 0]), r"1 of 2 points are outside .*, first \(2, 1.1\)"),
     (lambda: pk.Initial(u=0.0), "Initial needs a domain with time"),
     (lambda: pk.Robin(u=0.0, alpha=lambda p: p.coordinates, on=SQUARE.boundary), "Robin alpha: data must have shape"),
 ])  # fmt: skip
 def test_refusals(make, message):
     with pytest.raises(pk.InputError, match=message):
         pk.Problem(domain=SQUARE, unknowns="u", equations={"e": lambda u: u.laplacian}, conditions=[make()])
+
+
+def test_the_boundary_of_what_was_cut_out_has_the_wrong_normals():
+    hole = pk.Disk([1, 0.5], 0.2)
+    domain = SQUARE - hole
+    with pytest.raises(pk.InputError, match=r"the problem's own domain, such as domain.boundary\['circle'\]"):
+        residual_of(pk.Neumann(u=0.0, on=hole.boundary), domain)
+    residual_of(pk.Neumann(u=0.0, on=domain.boundary["circle"]), domain)
+    residual_of(pk.Neumann(u=0.0, on=SQUARE.boundary["left"]), domain)
+
+
+@pytest.mark.parametrize("domain", [
+    pk.Mesh(gallery_folder() / "data" / "plate.msh"), pk.Box([0, 0], [1e-3, 1]) * pk.Time(0, 1e5),
+    (SQUARE - DISK) * pk.Time(0, 1), pk.Polygon([[0, 0], [1, 0], [0, 1e-3]]), pk.Ball([1e4, 0, 0, 0], 1.0),
+    pk.Interval(-1, 1) - pk.Interval(-0.5, 0.5),
+], ids=["mesh", "slender", "cut", "needle", "ball", "intervals"])  # fmt: skip
+def test_the_whole_boundary_of_any_domain_is_its_own(domain):
+    # A selection of everything, because what is in domain.boundary itself is not looked at.
+    conditions = [pk.Neumann(u=0.0, on=domain.boundary.where(lambda p: p.normal[:, 0] < 2))]
+    if isinstance(domain, pk.SpaceTime):
+        conditions += [pk.Initial(u=0.0), pk.Dirichlet(u=0.0, on=domain.final)]
+    pk.Problem(domain=domain, unknowns="u", equations={"e": lambda u: u.laplacian}, conditions=conditions)
+
+
+def test_a_slit_is_a_boundary(tmp_path):
+    nodes = [[-1, -1], [1, -1], [1, 0], [1, 0], [1, 1], [-1, 1], [0, 0], [-1, 0]]
+    cells = [[0, 1, 6], [1, 2, 6], [0, 6, 7], [6, 3, 4], [6, 4, 5], [7, 6, 5]]
+    mesh = meshio.Mesh(
+        nodes, {"triangle": cells, "line": [[6, 2], [6, 3]]}, cell_data={k: [[7] * 6, [8] * 2] for k in PHYSICAL}
+    )
+    mesh.write(tmp_path / "slit.msh", file_format="gmsh22")
+    domain = pk.Mesh(tmp_path / "slit.msh")
+    residual_of(pk.Dirichlet(u=0.0, on=domain.boundary["8"]), domain)
+
+
+def test_normals_have_no_time_component_in_residuals():
+    domain = pk.Disk([0, 0], 1) * pk.Time(0, 1)
+    both = pk.Condition(lambda u, p: (u.grad * p.normal).sum(-1) - u.normal, on=domain.boundary)
+    zero(residual_of(both, domain)[0])
+
+
+def test_single_precision_data_serve_single_precision_points():
+    problem = pk.Problem(
+        domain=SQUARE, unknowns="u", equations={"e": lambda u: u.x},
+        conditions=[pk.Dirichlet(u=lambda p: torch.where(p.x < 1, 0 * p.x, 1), on=SQUARE.boundary)],
+    )  # fmt: skip
+    single = Collocation(problem, 50, 20, torch.Generator().manual_seed(0), torch.float32)
+    assert single.residuals(known)[1].dtype == torch.float32

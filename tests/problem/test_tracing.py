@@ -53,11 +53,24 @@ def test_functions_of_several_kinds():
     ({"equation": lambda u: u.xx + 1j}, "real numbers, got torch.complex"),
     ({"equation": lambda u: u.normal}, "boundaries only"),
     ({"equation": "u.xx"}, "expected a function such as lambda u: u.xx, got 'u.xx'"),
-    ({"equation": lambda p: p.x}, "no equation uses the unknown 'u'"),
+    ({"equation": lambda p: p.x}, "equation 'e' uses no unknown"),
+    ({"unknowns": "u v"}, "no equation uses the unknown 'v'"),
+    ({"conditions": [pk.Condition(lambda p: p.x, on=LINE.boundary)]}, "condition uses no unknown"),
+    ({"equation": lambda u, p: (p.x * u.x).x}, "a tensor has no 'x'; derivatives exist for unknowns only: expand"),
+    ({"equation": lambda u, v=1.0: u.xx - v, "unknowns": "u v"}, "the default value of 'v' would hide"),
+    ({"equation": lambda u, p: (u.xx * p.x).float()}, "'e': the numbers are torch.float32, the points torch.float64"),
+    ({"unknowns": 3}, "unknowns must be names in a string or a list"),
+    ({"conditions": pk.Dirichlet(u=0.0, on=LINE.boundary)}, r"write conditions=\[...\], got"),
+    ({"conditions": [lambda u: u]}, "each condition must be an object such as .*, got <function"),
+    ({"conditions": [pk.Dirichlet]}, "each condition must be an object"),
+    ({"parameters": pk.Parameter("k", 1.0)}, r"write parameters=\[...\]"),
+    ({"parameters": [1.0]}, r"each parameter must be one such as pk.Parameter\(.*, got 1.0"),
+    ({"parameters": [pk.Parameter("k", 1.0), pk.Parameter("k", 2.0)]}, "must have distinct names, got 'k', 'k'"),
+    ({"domain": pk.Time(0, 5)}, r"ordinary differential equation use pk.Interval\(0, 5, name='t'\)"),
     ({"unknowns": "u u"}, "unknowns must be distinct"),
     ({"unknowns": ""}, "unknowns must be distinct"),
     ({"unknowns": "u x", "equation": lambda u: u.xx}, "'x' names both an unknown and a coordinate"),
-    ({"unknowns": "u p", "equation": lambda u: u.xx}, "'p' names both"),
+    ({"unknowns": "u p", "equation": lambda u: u.xx}, "'p' is the point in residuals.*call the pressure 'q'"),
 ])  # fmt: skip
 def test_refusals(arguments, message):
     with pytest.raises(pk.InputError, match=message):
@@ -67,6 +80,8 @@ def test_refusals(arguments, message):
 def test_a_problem_needs_an_equation():
     with pytest.raises(pk.InputError, match="at least one equation"):
         pk.Problem(domain=LINE, unknowns="u", equations={})
+    with pytest.raises(pk.InputError, match="equations must be a dict"):
+        pk.Problem(domain=LINE, unknowns="u", equations=[lambda u: u.xx])
 
 
 def test_numbers_that_are_not_finite_are_named_with_their_place():
@@ -168,3 +183,13 @@ def test_linearise_against_differences(equation):
     for key in residual.keys["u"]:
         shifted = [residual({"u": values["u"] | {key: values["u"][key] + s * h}}, points) for s in (1, -1)]
         torch.testing.assert_close(slopes["u"][key], (shifted[0] - shifted[1]) / (2 * h), rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "residual",
+    [lambda u: u.mean(), lambda u: u.xx - u.value.mean(), lambda u: u - u.value.max(), lambda u: u.value.flip(0)],
+)
+def test_a_residual_that_mixes_points_is_refused(residual):
+    line = pk.Interval(0, 1)
+    with pytest.raises(pk.InputError, match="depends on the unknowns at other points"):
+        pk.Problem(domain=line, unknowns="u", equations={"e": residual})
