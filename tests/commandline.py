@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import pathlib
 from typing import NamedTuple
 
+import pinnkit as pk
 from pinnkit import cli
 
 
@@ -24,3 +27,10 @@ def run(*arguments: object) -> Ended:
         except SystemExit as ended:
             return Ended(int(ended.code or 0), out.getvalue(), err.getvalue())
     raise AssertionError("main never returns")
+
+
+# The package under test, wherever the command is run.
+HOME = str(pathlib.Path(pk.__file__).parents[1])
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": HOME}
+LONG = ["solve", "burgers", "--method", "adam", "--space", "mlp", "--set", "space.width=8", "--set", "space.depth=1",
+        "--set", "method.points=50", "--set", "method.boundary_points=20", "--out", "run"]  # fmt: skip

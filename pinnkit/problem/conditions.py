@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -125,7 +126,7 @@ class Condition:
         return [(self.name, bind(self.name, self.residual, unknowns), self.on)]
 
 
-class _Prescribed:
+class _Prescribed(ABC):
     """A condition that prescribes data for some unknowns: residual(unknown, p, datum) on a region."""
 
     verb = ""
@@ -136,11 +137,13 @@ class _Prescribed:
             raise InputError(f"{self.verb} prescribes nothing: name an unknown, such as {self.verb}(u=0.0, ...).")
         self.data = dict(data)
 
+    @abstractmethod
     def region(self, domain: Domain) -> Boundary:
-        raise NotImplementedError
+        """Give the part of the boundary."""
 
-    def residual(self, field: Unknown, points: Points, datum: Any) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def residual(self, field: Any, points: Points, datum: Any) -> Tensor:
+        """Compare the unknown with its datum."""
 
     def state(self, unknowns: tuple[str, ...], domain: Domain, coordinates: Coordinates) -> Stated:
         """Give the residuals of this condition with their regions."""
