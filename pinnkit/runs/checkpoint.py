@@ -62,6 +62,7 @@ def load_state(folder: Path) -> Any:
     Raises:
         InputError: there is no whole checkpoint in the folder.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
     try:
@@ -70,7 +71,7 @@ def load_state(folder: Path) -> Any:
     except FileNotFoundError as error:
         missing = Path(error.filename).name
         raise InputError(f"the checkpoint in {folder} is not whole: {missing} is missing; solve again.") from None
-    except Exception as error:  # safetensors has exceptions of its own
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"the checkpoint in {folder} is damaged ({error}); solve again.") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ class RunFolder:
 
     def save(self, state: dict[str, Any], progress: Progress) -> None:
         """Write a checkpoint and the history up to it."""
-        self.write_history(progress)
+        write_history(progress.history, self.path)
         entry = {
             "run": state,
             "steps": progress.steps,
@@ -135,10 +136,11 @@ class RunFolder:
                 break  # a kill in the middle of a line; what follows a checkpoint is made again anyway
         return records
 
-    def write_history(self, progress: Progress) -> None:
-        """Write the history again, one line a step; NaN is written as null."""
-        lines = [json.dumps(plain(record)) for record in progress.history]
-        write_atomically(self.path / "history.jsonl", "".join(line + "\n" for line in lines))
+
+def write_history(history: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Write history.jsonl, one line a step; NaN is written as null."""
+    lines = [json.dumps(plain(record)) for record in history]
+    write_atomically(folder / "history.jsonl", "".join(line + "\n" for line in lines))
 
 
 RESULTS = ("metrics.json", "solution.vtu", "solution.png", "history.png", "history.jsonl", "weights.safetensors")
@@ -180,8 +182,7 @@ def write_solution(solution: Solution, folder: Path) -> None:
     except OSError as error:
         raise InputError(f"cannot write to the folder {str(folder)!r}: {error.strerror}.") from None
     (folder / "metrics.json").unlink(missing_ok=True)
-    history = "".join(json.dumps(plain(record)) + "\n" for record in solution.history)
-    write_atomically(folder / "history.jsonl", history)
+    write_history(solution.history, folder)
     weights = {name: t.detach().cpu().clone().contiguous() for name, t in solution.trial.state_dict().items()}
     # Not save_file, which makes files that others cannot read.
     (folder / "weights.safetensors").write_bytes(save(weights))

@@ -23,7 +23,7 @@ from ..spaces import as_space
 from .checkpoint import on_device
 from .folder import RunFolder, write_solution
 from .metrics import measure
-from .names import DTYPES, make_device, make_method
+from .names import DTYPES, make_device
 from .progress_line import ProgressLine
 from .provenance import provenance
 from .specification import Specification
@@ -105,8 +105,7 @@ def solve_specification(
         The solution, and how the run ended.
     """
     file = find_problem(specification.problem)
-    task = specification.task()
-    method = make_method(specification.method, specification.method_options)
+    task, method = specification.prepare()
     description = asdict(specification.settled()) | {"problem_sha256": _digest(file)}
     budget = Budget.parse(specification.budget)
     with blaming(file):
@@ -157,8 +156,7 @@ def open_run(out: str | Path) -> tuple[Specification, Task, Run, Method, Progres
     file = find_problem(specification.problem)
     if folder.description().get("problem_sha256") != _digest(file):
         warnings.warn(f"{file.name} has changed since the run {str(out)!r} began.", stacklevel=2)
-    task = specification.task()
-    method = make_method(specification.method, specification.method_options)
+    task, method = specification.prepare()
     saved = folder.load()
     with blaming(file):
         run = method.start(task)

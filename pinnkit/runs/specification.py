@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..gallery import find_problem, gallery, load_problem
-from ..methods import Budget, Task, check_tolerance
+from ..methods import Budget, Method, Task, check_tolerance
 from .names import make_device, make_dtype, make_method, make_space
 
 
@@ -41,16 +41,16 @@ class Specification:
     dtype: str = "float64"
     device: str = "auto"
 
-    def task(self) -> Task:
-        """Make the problem and its task; raises InputError where something does not fit."""
+    def prepare(self) -> tuple[Task, Method]:
+        """Make the task and the method; raises InputError where something does not fit."""
         check_tolerance(self.tolerance)
         space = make_space(self.space, self.space_options)
-        make_method(self.method, self.method_options)
+        method = make_method(self.method, self.method_options)
         Budget.parse(self.budget)
         dtype = make_dtype(self.dtype)
         device = make_device(self.device, dtype)
         problem = load_problem(self.problem, self.problem_arguments)
-        return Task(problem, space, self.seed, self.tolerance, dtype, device)
+        return Task(problem, space, self.seed, self.tolerance, dtype, device), method
 
     def settled(self) -> Specification:
         """Replace paths by absolute ones, so that the run can be repeated from any folder."""

@@ -131,7 +131,7 @@ class ModuleSpace(Space):
         whole_module = _with(copy.deepcopy(self.body), self.last_name, self.last)
         try:
             whole_values, parts = whole_module(probe), self.last(copy.deepcopy(self.body)(probe))
-        except Exception as error:
+        except Exception as error:  # a user's module may raise anything
             raise InputError(
                 f"{kind} cannot be evaluated at points of shape (n, {inputs}), one column for each coordinate: {error}"
             ) from error
