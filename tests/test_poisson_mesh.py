@@ -75,3 +75,15 @@ def test_geometric_error_falls_with_the_square_of_the_facets(tmp_path):
         meshio.Mesh(points, [("triangle", cells)]).write(tmp_path / "ring.vtu")
         offsets.append(pk.Mesh(tmp_path / "ring.vtu").facet_offsets[1].norm().item())
     assert np.log2(np.array(offsets[:-1]) / offsets[1:]) == pytest.approx([2, 2], abs=0.02)
+    # Arcs of radius 1 and 2 lie R theta^2 / 12 from their chords on average; their shares are 1/3 and 2/3.
+    theta = 2 * np.pi / 96
+    assert offsets[-1] == pytest.approx(theta**2 / 12 * np.sqrt(1 / 3 + 4 * 2 / 3), rel=1e-3)
+
+
+def test_points_are_dense_around_a_cavity():
+    """A quarter more points, even in the inverted coordinates: |y|^2 is uniform on [0, 1] there."""
+    domain = pk.Box([-10, -10], [10, 10]) - pk.Disk([0, 0], 1)
+    x = domain.collocate(4000, torch.Generator().manual_seed(0)).coordinates
+    assert len(x) == 5000 and domain.contains(x).all()
+    y2 = 1 / x[4000:].square().sum(1)
+    assert y2.mean().item() == pytest.approx(0.5, abs=0.02) and y2.var().item() == pytest.approx(1 / 12, rel=0.05)
