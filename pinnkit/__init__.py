@@ -19,10 +19,12 @@ from .methods import Adam as Adam
 from .methods import Auto as Auto
 from .methods import Budget as Budget
 from .methods import LeastSquares as LeastSquares
+from .methods import Ritz as Ritz
 from .methods import Sequence as Sequence
 from .methods import Status as Status
 from .problem import Condition as Condition
 from .problem import Dirichlet as Dirichlet
+from .problem import Energy as Energy
 from .problem import Initial as Initial
 from .problem import Neumann as Neumann
 from .problem import Observations as Observations

@@ -71,6 +71,8 @@ def draw_history(history: Sequence[dict[str, Any]], path: Path, title: str = "")
     loss = np.array([record["loss"] for record in history], dtype=float)
     estimate = np.array([record["estimated_error"] for record in history], dtype=float)
     # Logarithms have no place for zero, and a run that ends at once has no curve.
+    if (loss < 0).any():  # an energy: only how far it is above its minimum tells something
+        loss = loss - np.nanmin(loss)
     loss, estimate = (np.where(y > 0, y, np.nan) for y in (loss, estimate))
     if np.isfinite(loss).any() or np.isfinite(estimate).any():
         axis.set_yscale("log")

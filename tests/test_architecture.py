@@ -10,9 +10,10 @@ ROOMS = {
     "errors": set(),
     "options": {"errors"},
     "jets": {"errors"},
-    "spaces": {"errors"},
+    "spaces": {"errors", "jets"},
     "domains": {"errors"},
 }
+ROOMS["convolution"] = {"errors", "jets", "spaces"}
 ROOMS["problem"] = {"errors", "jets", "spaces", "domains"}
 ROOMS["methods"] = ROOMS["problem"] | {"problem"}
 ROOMS["gallery"] = ROOMS["problem"] | {"problem", "options"}

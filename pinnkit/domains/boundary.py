@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import InputError, NameNotFound
 from .arguments import count
 from .points import Points
+from .quadrature import gauss_legendre
 from .sampling import UnitStream, draw
 
 Place = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -214,6 +215,30 @@ class Boundary:
             rows.append(row + offset)
             offset += int(row.max()) + 1
         return Points(x, self.coordinate_names, normal, torch.cat(rows) if offset < len(x) else None)
+
+    def quadrature(self, n: int) -> tuple[Points, Tensor]:
+        """Give a Gauss rule on the faces of a box.
+
+        Args:
+            n: how many nodes on each face, about.
+
+        Returns:
+            Nodes with outward unit normals, float64 on the CPU, and weights ``(m,)`` that sum to the measure.
+
+        Raises:
+            InputError: if a piece is not a whole face of a box.
+        """
+        parts = []
+        for piece in self.pieces:
+            if piece.face is None or piece.keep is not None:
+                raise InputError(
+                    f"an energy on a boundary needs Gauss quadrature, which whole faces of boxes have; {piece.name!r} "
+                    "is none."
+                )
+            unit, weights = gauss_legendre(n, piece.dimension)
+            parts.append((*piece.place(unit), weights * piece.measure))
+        x, normal, weights = (torch.cat(part) for part in zip(*parts, strict=True))
+        return Points(x, self.coordinate_names, normal), weights
 
     def _shares(self, n: int, generator: torch.Generator) -> list[tuple[Piece, int]]:
         n = count(n)

@@ -11,6 +11,8 @@ from ..errors import InputError
 from .arguments import interval, vector
 from .boundary import Piece
 from .domain import Domain
+from .points import Points
+from .quadrature import gauss_legendre
 
 # Only where the words are beyond doubt: in three dimensions the third axis may be height or depth.
 ALIASES = {1: (("left", "right"),), 2: (("left", "right"), ("bottom", "top"))}
@@ -48,6 +50,11 @@ class Box(Domain):
     def measure(self) -> float:
         """Product of the sides."""
         return math.prod((self.bounds[1] - self.bounds[0]).tolist())
+
+    def _quadrature(self, n: int) -> tuple[Points, Tensor]:
+        unit, weights = gauss_legendre(n, self.dimension)
+        x = self.bounds[0] + unit * (self.bounds[1] - self.bounds[0])
+        return Points(x, self.names), weights * self.measure
 
     def _distance(self, x: Tensor) -> Tensor:
         bounds = self.bounds.to(x)

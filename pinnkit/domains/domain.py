@@ -131,6 +131,26 @@ class Domain(ABC):
         (x,) = draw(n, k, generator, rule, lambda unit: (self.place(unit),), keep, empty)
         return Points(x, self.names)
 
+    def quadrature(self, n: int) -> tuple[Points, Tensor]:
+        """Give a Gauss rule.
+
+        Args:
+            n: how many nodes, about.
+
+        Returns:
+            Nodes, float64 on the CPU, and weights ``(m,)`` that sum to the domain's measure.
+
+        Raises:
+            InputError: if there is none for this kind of domain.
+        """
+        if (found := self._quadrature(n)) is None:
+            kind = type(self).__name__
+            raise InputError(f"an energy needs Gauss quadrature, which boxes have; got {kind}: use equations instead.")
+        return found
+
+    def _quadrature(self, n: int) -> tuple[Points, Tensor] | None:
+        return None
+
     @property
     def cavities(self) -> list[tuple[Tensor, float]]:
         """Balls outside the domain that its boundary wraps around (holes, fillets): centre `(d,)` and radius.

@@ -7,9 +7,11 @@ from .drive import Progress as Progress
 from .drive import drive as drive
 from .error_estimate import correction_size as correction_size
 from .error_estimate import difference as difference
+from .error_estimate import energy_residual as energy_residual
 from .lbfgs import LBFGS as LBFGS
 from .least_squares import LeastSquares as LeastSquares
 from .ridge import solve_least_squares as solve_least_squares
+from .ritz import Ritz as Ritz
 from .sequence import Sequence as Sequence
 from .stopping import Budget as Budget
 from .stopping import Status as Status

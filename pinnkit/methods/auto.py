@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from .adam import Adam
 from .lbfgs import LBFGS
 from .least_squares import LeastSquares
+from .ritz import Ritz
 from .sequence import Sequence
 from .task import Method, Run, Task
 
 
 @dataclass(frozen=True)
 class Auto:
-    """Least squares for linear problems in spaces that serve frozen, Adam and then L-BFGS for all others."""
+    """Least squares (Ritz for energies) in spaces that serve frozen, if linear; else Adam, then L-BFGS."""
 
     name = "auto"
 
@@ -26,11 +27,14 @@ class Auto:
         Returns:
             The method, and why in one line.
         """
-        culprit = task.problem.nonlinear
+        culprit, energy = task.problem.nonlinear, bool(task.problem.energies)
         if culprit is not None:
-            return Sequence([Adam(), LBFGS()]), f"{culprit} is not linear: Adam, then L-BFGS"
+            kind = "quadratic" if energy else "linear"
+            return Sequence([Adam(), LBFGS()]), f"{culprit} is not {kind}: Adam, then L-BFGS"
         if task.space is not None and not task.space.frozen:
             return Sequence([Adam(), LBFGS()]), f"{task.space.title} needs training: Adam, then L-BFGS"
+        if energy:
+            return Ritz(), "the energy is quadratic: its minimum over a frozen space"
         return LeastSquares(), "the problem is linear: least squares over a frozen space"
 
     def start(self, task: Task) -> Run:

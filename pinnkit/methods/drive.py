@@ -127,7 +127,7 @@ def drive(
 
 def _exploded(step: Step, progress: Progress) -> Stop | None:
     first = progress.history[0]["loss"] if progress.history else None
-    if first is None or step.loss <= EXPLOSION * first:
+    if first is None or step.loss <= EXPLOSION * abs(first):
         return None
     return Stop(Status.DIVERGED, f"the loss grew from {first:.1e} to {step.loss:.1e}")
 

@@ -55,18 +55,44 @@ def correction_size(trial: Trial, task: Task) -> float:
     Returns:
         The estimate, with the geometric error; infinite where the trial function is not finite.
     """
+    least, best = _correction(trial, task)
+    if not math.isfinite(least):
+        return math.inf
+    x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
+    # The lift belongs to the trial function, not to the correction.
+    e, u = best(x) - best.lift(x), trial(x)
+    return math.hypot(_largest_ratio(e.norm(dim=0), (u + e).norm(dim=0)), geometric_error(trial, task))
+
+
+def _correction(trial: Trial, task: Task) -> tuple[float, Trial]:
+    """Solve the problem linearised about a trial function, in a fresh space; least residual or energy with it."""
     generator = task.generator(7, 7)
     space = task.suited(LRNN()).resized(SIZE)
     corrections = [task.trial(space, generator, spread) for spread in SPREADS]
     residuals = [solve_head(correction, task, generator, about=trial) for correction in corrections]
     least = min(residuals)
-    if not math.isfinite(least):
-        return math.inf
-    best = corrections[residuals.index(least)]
-    x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
-    # The lift belongs to the trial function, not to the correction.
-    e, u = best(x) - best.lift(x), trial(x)
-    return math.hypot(_largest_ratio(e.norm(dim=0), (u + e).norm(dim=0)), geometric_error(trial, task))
+    return least, corrections[residuals.index(least)]
+
+
+@torch.no_grad()
+def energy_residual(trial: Trial, task: Task) -> float:
+    """Estimate the residual of an energy's Euler-Lagrange equation, in the dual of its norm.
+
+    That is the norm of the Newton step in a fresh space, whose energy J is lower by half of its square, relative to
+    what all of the trial function does for the energy: :math:`((J(u) - J(u + e)) / (J(0) - J(u + e)))^{1/2}`. (Our
+    choice.)
+
+    Args:
+        trial: the trial function.
+        task: its problem.
+
+    Returns:
+        The estimate; infinite where the trial function is not finite.
+    """
+    decrease = -_correction(trial, task)[0]
+    energy = task.discretisation(POINTS, POINTS, task.generator(9, 9)).loss
+    gained = energy(trial.lift).item() - energy(trial).item()
+    return math.sqrt(decrease / (abs(gained) + decrease)) if 0 < decrease < math.inf else -decrease
 
 
 @torch.no_grad()

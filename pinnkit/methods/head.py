@@ -1,4 +1,4 @@
-"""The head of a trial function by least squares."""
+"""The head of a trial function: by least squares on residuals, or as the minimum of an energy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 
 from ..problem import Trial
 from .ridge import solve_least_squares
+from .spectral_solve import solve_positive
 from .task import Task
 
 
@@ -21,7 +22,7 @@ def solve_head(
     oversampling: float = 4.0,
     about: Callable[[Any], Any] | None = None,
 ) -> float:
-    """Find the head that makes the residuals of a linear (or linearised) problem least, on fresh points.
+    """Find the head that makes the residuals (or the energy) of a linear or linearised problem least, on fresh points.
 
     Args:
         trial: its head is set.
@@ -31,13 +32,16 @@ def solve_head(
         about: the function to linearise about, whose correction is sought; None solves the linear problem itself.
 
     Returns:
-        The relative residual; infinite, with the head left as it is, where the system is not finite.
+        What was made least: the relative residual, or the energy over that at the start; infinite, with the head left
+        as it is, where the system is not finite.
     """
-    unknowns, equations = len(task.problem.unknowns), len(task.problem.equations)
+    unknowns = len(task.problem.unknowns)
     rows = math.ceil(oversampling * (trial.space.size + 1) * unknowns)
-    matrix, side = task.collocation(-(-rows // equations), rows // 2, generator).system(trial, about)
+    equations = max(1, len(task.problem.equations))
+    matrix, side = task.discretisation(-(-rows // equations), rows // 2, generator).system(trial, about)
     if not (torch.isfinite(matrix).all() and torch.isfinite(side).all()):
         return math.inf
-    coefficients, residual = solve_least_squares(matrix, side)
+    solve = solve_positive if task.problem.energies else solve_least_squares
+    coefficients, least = solve(matrix, side)
     trial.set_head(coefficients.reshape(unknowns, -1))
-    return residual
+    return least

@@ -104,7 +104,7 @@ class LBFGSRun:
         if end < start and done == group["max_iter"]:
             self.restarted = False
             return Step(end, done)
-        if not self.restarted and start > 0:
+        if not self.restarted and start != 0:
             # Curvature gathered far away can spoil the direction; forget it once before giving up.
             self.restarted = True
             self.optimizer = self._fresh()

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ..problem import Collocation, Problem, Spectrum, Trial
+from ..problem import Collocation, EnergyIntegral, Problem, Spectrum, Trial
 from ..spaces import LRNN, Charts, Space
 from .stopping import Budget, Step
 
@@ -63,6 +63,14 @@ class Task:
     def typical(self) -> Trial:
         """Functions that look like the solution, as far as its spectrum tells: operators are weighed by them."""
         return self.trial(self.suited(LRNN()).resized(TYPICAL), self.generator(0, 2))
+
+    def discretisation(
+        self, points: int, boundary_points: int, generator: torch.Generator
+    ) -> Collocation | EnergyIntegral:
+        """Give what is made least: residuals at collocation points, or the energy by quadrature."""
+        if self.problem.energies:
+            return EnergyIntegral(self.problem, points, boundary_points, self.dtype, self.device)
+        return self.collocation(points, boundary_points, generator)
 
     def collocation(self, points: int, boundary_points: int, generator: torch.Generator) -> Collocation:
         """Sample collocation points, and weigh the conditions by the typical functions: alike in the whole task."""

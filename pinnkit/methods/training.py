@@ -34,7 +34,7 @@ class Training:
         for parameter in self.unknown_parameters:
             parameter.reset()
         self.trial: Trial = task.trial(task.space or MLP(), task.generator(0, 0))
-        self.collocation = task.collocation(points, boundary_points, task.generator(0, 1))
+        self.discretisation = task.discretisation(points, boundary_points, task.generator(0, 1))
 
     def parameters(self) -> list[nn.Parameter]:
         """Everything that is trained."""
@@ -42,7 +42,7 @@ class Training:
 
     def loss(self) -> Tensor:
         """Evaluate the weighted loss."""
-        return self.collocation.loss(self.trial)
+        return self.discretisation.loss(self.trial)
 
     def state_dict(self) -> dict[str, Any]:
         """Give the values of everything that is trained."""

@@ -8,6 +8,8 @@ from .conditions import Initial as Initial
 from .conditions import Neumann as Neumann
 from .conditions import Periodic as Periodic
 from .conditions import Robin as Robin
+from .energy import Energy as Energy
+from .energy_integral import EnergyIntegral as EnergyIntegral
 from .observations import Observations as Observations
 from .parameter import Parameter as Parameter
 from .problem import Problem as Problem

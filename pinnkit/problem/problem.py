@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..domains import Boundary, Domain, SpaceTime, Time
+from ..domains import Boundary, Domain, Points, SpaceTime, Time
 from ..errors import InputError
-from ..spaces import Space
+from ..spaces import Space, as_space
 from .conditions import Periodic, check_place
+from .energy import second_order, state_energies
 from .hard import HardConditions
 from .parameter import Parameter
 from .reference import check_reference
@@ -34,11 +35,14 @@ class Problem:
         domain: where the equations hold.
         unknowns: their names, in one string ("u v q") or a sequence.
         equations: residuals by name, such as ``{"poisson": lambda u, p: u.laplacian + 1}``.
+        energy: in place of equations, what the solution makes least: a density such as
+            ``lambda u, p: (u.x**2 + u.y**2) / 2 - p.x * u``, an `Energy`, or a list of them whose integrals are added.
         conditions: what holds on boundaries, at the start, at points.
         reference: the known solution, for true errors only: a function of points (a tensor, or a dict of them by
             unknown), or the path of a CSV table or of a mesh file with the unknowns as columns or point data.
         parameters: the named parameters that the equations use.
         name: a short name, for reports.
+        space: the trial space that suits the problem, where no other is asked for; None leaves it to the method.
 
     Raises:
         InputError: something does not fit; the message says what.
@@ -49,18 +53,21 @@ class Problem:
         *,
         domain: Domain,
         unknowns: str | Sequence[str],
-        equations: Mapping[str, Callable[..., Tensor]],
+        equations: Mapping[str, Callable[..., Tensor]] | None = None,
+        energy: Any = None,
         conditions: Sequence[Any] = (),
         reference: Callable[..., Any] | str | Path | None = None,
         parameters: Sequence[Parameter] = (),
         name: str = "problem",
+        space: nn.Module | None = None,
     ) -> None:
         """Check and trace the problem; see the class."""
-        _check_kinds(domain, unknowns, equations, conditions, parameters)
+        _check_kinds(domain, unknowns, equations, energy, conditions, parameters)
         generator = torch.Generator().manual_seed(0)
         # First of all, because an empty domain has an empty boundary, too, and is the better thing to complain of.
         inside = domain.interior(TRACE_POINTS, generator)
         self.domain, self.name, self.reference = domain, name, reference
+        self.space = None if space is None else as_space(space)
         self.unknowns = tuple(unknowns.split() if isinstance(unknowns, str) else unknowns)
         if not self.unknowns or len(set(self.unknowns)) < len(self.unknowns):
             raise InputError(f"unknowns must be distinct names, got {unknowns!r}.")
@@ -75,8 +82,11 @@ class Problem:
         self.hard = HardConditions(self.conditions, self.unknowns, domain)
         self.equations = [
             Residual(f"equation {key!r}", bind(f"equation {key!r}", function, self.unknowns), domain, self.coordinates)
-            for key, function in equations.items()
+            for key, function in (equations or {}).items()
         ]
+        self.energies: list[Residual] = []
+        if energy is not None:
+            self.energies = state_energies(energy, self.unknowns, domain, self.coordinates, self.conditions)
         self.soft: list[Residual] = []
         for condition in self.conditions:
             for title, function, region in condition.state(self.unknowns, domain, self.coordinates):
@@ -86,11 +96,12 @@ class Problem:
                 check_place(title, region, residual.sample(TRACE_POINTS, generator), domain)
                 if not condition.hard:
                     self.soft.append(residual)
-        for residual in self.residuals:
+        for residual in [*self.energies, *self.residuals]:
             residual.trace(self.unknowns, residual.sample(TRACE_POINTS, generator), self.trainable_parameters)
         self.hard.check(inside)
         self._check_periodic()
-        unused = [name for name in self.unknowns if not any(r.keys[name] for r in self.equations)]
+        stated = [*self.equations, *self.energies]
+        unused = [name for name in self.unknowns if not any(r.keys[name] for r in stated)]
         if unused:
             raise InputError(f"no equation uses the unknown {unused[0]!r}.")
         # Here, because the reference is used after the solve, when a mistake in it would cost the solution.
@@ -149,18 +160,18 @@ class Problem:
     def nonlinear(self) -> str | None:
         """The first residual that fails the test of superposition; None if the problem is linear.
 
-        The residual R must satisfy R(a + 3 b) - R(a) = 3 (R(b) - R(0)) at random points for random values a, b.
+        The residual R must satisfy R(a + 3 b) - R(a) = 3 (R(b) - R(0)) at random points for random values a, b; so must
+        the gradient of an energy's density.
         """
         if self.trainable_parameters:
             return f"the trainable parameter {self.trainable_parameters[0].name!r}"
         generator = torch.Generator().manual_seed(1)
-        for residual in self.residuals:
+        for residual in [*self.residuals, *self.energies]:
             points = residual.sample(TRACE_POINTS, generator)
             zero = residual.zero(points)
             a, b = ({u: {k: _normal(v, generator) for k, v in d.items()} for u, d in zero.items()} for _ in range(2))
             sums: Values = {u: {k: a[u][k] + 3 * b[u][k] for k in d} for u, d in zero.items()}
-            with torch.no_grad():
-                at_zero, at_a, at_b, at_sum = (residual(values, points) for values in (zero, a, b, sums))
+            at_zero, at_a, at_b, at_sum = (self._linear_part(residual, v, points) for v in (zero, a, b, sums))
             defect = (at_sum - at_a - 3 * (at_b - at_zero)).abs()
             # Relative to what depends on the unknowns: a large source must hide nothing but its own rounding.
             size = (at_a - at_zero).abs() + (at_b - at_zero).abs() + (at_sum - at_zero).abs()
@@ -169,8 +180,17 @@ class Problem:
                 return residual.name
         return None
 
+    def _linear_part(self, residual: Residual, values: Values, points: Points) -> Tensor:
+        """Give what is affine in the unknowns where the problem is linear: a residual, or the slopes of an energy."""
+        if residual in self.energies:
+            return torch.cat(second_order(residual, values, points)[0])
+        with torch.no_grad():
+            return residual(values, points)
 
-def _check_kinds(domain: Any, unknowns: Any, equations: Any, conditions: Any, parameters: Any) -> None:
+
+def _check_kinds(
+    domain: Any, unknowns: Any, equations: Any, energy: Any, conditions: Any, parameters: Any
+) -> None:
     if isinstance(domain, Time):
         ends = f"{domain.t0:g}, {domain.t1:g}, name={domain.name!r}"
         raise InputError(f"the domain is time alone: for an ordinary differential equation use pk.Interval({ends}).")
@@ -178,10 +198,12 @@ def _check_kinds(domain: Any, unknowns: Any, equations: Any, conditions: Any, pa
         raise InputError(f"the domain must be a domain such as pk.Box([0, 0], [1, 1]), got {domain!r}.")
     if not isinstance(unknowns, Sequence) or not all(isinstance(name, str) for name in unknowns):
         raise InputError(f"unknowns must be names in a string or a list, such as 'u v', got {unknowns!r}.")
-    if not isinstance(equations, Mapping):
+    if equations is not None and energy is not None:
+        raise InputError("a problem has equations or an energy; leave one of the two out.")
+    if energy is None and not isinstance(equations, Mapping):
         raise InputError(f"equations must be a dict such as {{'poisson': lambda u: u.laplacian}}, got {equations!r}.")
-    if not equations:
-        raise InputError("a problem needs at least one equation.")
+    if not equations and energy in (None, [], ()):
+        raise InputError("a problem needs at least one equation, or an energy.")
     for name, value in [("conditions", conditions), ("parameters", parameters)]:
         if not isinstance(value, Sequence) or isinstance(value, str):
             raise InputError(f"{name} must be a list: write {name}=[...], got {value!r}.")

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..domains import Points
 from ..errors import InputError
 from ..jets import LAPLACIAN, Derivatives, Key
+from .energy import second_order
 from .problem import Problem
 from .residual import FixedPoints, Residual, Values
 
@@ -48,7 +49,7 @@ class Spectrum:
                   for low, high in bounds.T]
         omega = torch.cartesian_prod(*omegas).reshape(-1, d)
         total = torch.zeros(len(omega), dtype=torch.float64)
-        for residual in problem.residuals:
+        for residual in [*problem.residuals, *problem.energies]:
             if isinstance(residual.region, FixedPoints):
                 continue  # measured values are known at their points only, not on a grid
             if (amplitude := _amplitude(problem, residual, points, window, omega)) is not None:
@@ -77,25 +78,64 @@ class Spectrum:
 def _amplitude(
     problem: Problem, residual: Residual, points: Points, window: Tensor, omega: Tensor
 ) -> Tensor | None:
-    """Estimate the solution's amplitude at each frequency from one residual; None if it has no usable data."""
+    """Estimate the solution's amplitude at each frequency from one residual or energy; None without usable data."""
     try:
-        source, slopes = residual.linearise(_lift(problem, residual, points), points)
+        start = _lift(problem, residual, points)
+        if residual in problem.energies:
+            spectrum, symbol, order = _first_variation(residual, start, points, window, omega)
+        else:
+            spectrum, symbol, order = _equation(residual, start, points, window, omega)
     except InputError:
         return None  # Data that need a normal cannot be continued into the domain.
-    if not torch.isfinite(source).all() or not source.any():
+    if not torch.isfinite(spectrum).all() or not spectrum.any():
         return None
-    spectrum = torch.fft.fftn(source.reshape(window.shape) * window).abs().reshape(-1)
-    cell = omega.abs()[omega.abs() > 0].min()
-    symbol = torch.zeros(len(omega), dtype=torch.float64)
-    for found in slopes.values():
-        symbol = torch.maximum(symbol, _symbol(found, omega, residual.coordinates.space).abs())
     if not symbol.max() > 0:
         symbol = torch.ones_like(symbol)  # the operator has no slope there, as |grad u|^2 at zero
     # Near a resonance the symbol vanishes; one cell's worth of its growth keeps the quotient finite.
-    order = max((2 if isinstance(k, str) else len(k) for found in slopes.values() for k in found), default=0)
+    cell = omega.abs()[omega.abs() > 0].min()
     floor = symbol[symbol > 0].min().clamp_min(symbol.max() * (cell / omega.abs().max()) ** order)
     amplitude = spectrum / (symbol + floor)
     return amplitude if amplitude.max() > 0 else None
+
+
+def _equation(
+    residual: Residual, start: Values, points: Points, window: Tensor, omega: Tensor
+) -> tuple[Tensor, Tensor, int]:
+    """Give the spectrum of an equation's source, the modulus of its operator's symbol, and its order."""
+    source, slopes = residual.linearise(start, points)
+    symbol = torch.zeros(len(omega), dtype=torch.float64)
+    for found in slopes.values():
+        symbol = torch.maximum(symbol, _symbol(found, omega, residual.coordinates.space).abs())
+    return _transform(source, window).abs(), symbol, max((_order(k) for f in slopes.values() for k in f), default=0)
+
+
+def _first_variation(
+    density: Residual, start: Values, points: Points, window: Tensor, omega: Tensor
+) -> tuple[Tensor, Tensor, int]:
+    """Give the same of the Euler-Lagrange equation of an energy."""
+    keys = [(unknown, key) for unknown, found in density.keys.items() for key in found]
+    slopes, curvatures = second_order(density, start, points)
+    factors = [_factor(key, omega, density.coordinates.space) for _, key in keys]
+    source = torch.stack([f.conj() * _transform(s, window) for f, s in zip(factors, slopes, strict=True)]).sum(0)
+    symbol = torch.zeros(len(omega), dtype=torch.float64)
+    for unknown in density.keys:
+        own = [i for i, (name, _) in enumerate(keys) if name == unknown]
+        terms = [
+            factors[i].conj() * factors[j] * mean
+            for i in own for j in own
+            if (curvature := curvatures[i][j]) is not None and torch.isfinite(mean := curvature.mean())
+        ]
+        if terms:
+            symbol = torch.maximum(symbol, torch.stack(terms).sum(0).abs())
+    return source.abs(), symbol, 2 * max(_order(key) for _, key in keys)
+
+
+def _transform(values: Tensor, window: Tensor) -> Tensor:
+    return torch.fft.fftn(values.reshape(window.shape) * window).reshape(-1)
+
+
+def _order(key: Key) -> int:
+    return 2 if isinstance(key, str) else len(key)
 
 
 def _lift(problem: Problem, residual: Residual, points: Points) -> Values:
@@ -114,16 +154,20 @@ def _lift(problem: Problem, residual: Residual, points: Points) -> Values:
 def _symbol(slopes: dict[Key, Tensor], omega: Tensor, space: tuple[int, ...]) -> Tensor:
     total = torch.zeros(len(omega), dtype=torch.complex128)
     for key, slope in slopes.items():
-        if key == LAPLACIAN:
-            factor = -(omega[:, list(space)] ** 2).sum(1).to(total)
-        else:
-            factor = torch.ones_like(total)
-            for axis in key:
-                factor = factor * (1j * omega[:, int(axis)])
         mean = slope.mean()
         # Slopes such as that of sqrt(u) at zero are infinite; they tell nothing.
-        total += mean * factor if torch.isfinite(mean) else 0
+        total += mean * _factor(key, omega, space) if torch.isfinite(mean) else 0
     return total
+
+
+def _factor(key: Key, omega: Tensor, space: tuple[int, ...]) -> Tensor:
+    """Give what a derivative multiplies each plane wave by."""
+    if key == LAPLACIAN:
+        return -(omega[:, list(space)] ** 2).sum(1).to(torch.complex128)
+    factor = torch.ones(len(omega), dtype=torch.complex128)
+    for axis in key:
+        factor = factor * (1j * omega[:, int(axis)])
+    return factor
 
 
 def _product_window(ones: list[Tensor]) -> Tensor:

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from ..domains import Mesh
-from ..methods import Auto, Method, Outcome, Run
-from ..problem import Collocation
+from ..methods import Auto, Method, Outcome, Run, Task, energy_residual
+from ..problem import Trial
 from ..solution import Solution
 from .provenance import peak_memory
 
@@ -26,7 +26,6 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
     """
     task, trial, progress = solution.task, solution.trial, outcome.progress
     picked = method.choose(task)[0] if isinstance(method, Auto) else method
-    fresh: Collocation = task.collocation(2000, 1000, task.generator(9, 9))
     errors = solution.errors()
     numbers = [*trial.parameters()]
     last = [r["estimated_error"] for r in progress.history if r["estimated_error"] is not None]
@@ -43,7 +42,7 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
         "status": solution.status.value,
         "reason": solution.reason,
         "loss": progress.loss,
-        "residual": fresh.relative_residual(trial),
+        "residual": _residual(task, trial),
         "estimated_error": last[-1] if last else None,
         "relative_l2": max((e["relative_l2"] for e in errors.values()), default=None),
         "max_error": max((e["max_error"] for e in errors.values()), default=None),
@@ -59,3 +58,9 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
     if isinstance(task.problem.domain, Mesh):
         metrics["mesh"] = {"nodes": len(task.problem.domain.nodes), "cells": len(task.problem.domain.cells)}
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in metrics.items()}
+
+
+def _residual(task: Task, trial: Trial) -> float:
+    if task.problem.energies:
+        return energy_residual(trial, task)
+    return task.collocation(2000, 1000, task.generator(9, 9)).relative_residual(trial)

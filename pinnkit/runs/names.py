@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError, NameNotFound
-from ..methods import LBFGS, Adam, Auto, LeastSquares, Method, Sequence
+from ..methods import LBFGS, Adam, Auto, LeastSquares, Method, Ritz, Sequence
 from ..options import fitting, options_of
 from ..spaces import LRNN, MLP, SIREN, RandomFeatures, Space
 
@@ -16,6 +16,7 @@ SPACES: dict[str, type[Space]] = {"mlp": MLP, "siren": SIREN, "lrnn": LRNN, "ran
 METHODS: dict[str, Callable[..., Method]] = {
     "auto": Auto,
     "least-squares": LeastSquares,
+    "ritz": Ritz,
     "adam": Adam,
     "lbfgs": LBFGS,
 }

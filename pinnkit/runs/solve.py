@@ -51,7 +51,8 @@ def solve(
 
     Args:
         problem: the problem.
-        space: a trial space, or any module whose last layer is linear; None lets the method choose.
+        space: a trial space, or any module whose last layer is linear; None takes the
+            problem's own, or lets the method choose.
         method: None chooses by what the problem is (`Auto`).
         budget: wall-clock seconds or steps, such as "60s", "500steps" or both with a comma.
         tolerance: relative error at which to stop, by the error estimate.
@@ -76,7 +77,7 @@ def solve(
         raise InputError(f"dtype must be one of {', '.join(map(str, DTYPES.values()))}, got {dtype!r}.")
     task = Task(
         problem,
-        None if space is None else as_space(space),
+        problem.space if space is None else as_space(space),
         int(seed),
         check_tolerance(tolerance),
         dtype,

@@ -50,7 +50,7 @@ class Specification:
         dtype = make_dtype(self.dtype)
         device = make_device(self.device, dtype)
         problem = load_problem(self.problem, self.problem_arguments)
-        return Task(problem, space, self.seed, self.tolerance, dtype, device), method
+        return Task(problem, space or problem.space, self.seed, self.tolerance, dtype, device), method
 
     def settled(self) -> Specification:
         """Replace paths by absolute ones, so that the run can be repeated from any folder."""

@@ -59,7 +59,7 @@ def test_lbfgs_solves_to_rounding_and_says_why_it_stops():
     assert outcome.progress.steps < 500
     training = work.training
     found = training.loss().item()
-    coefficients, _ = solve_least_squares(*training.collocation.system(training.trial))
+    coefficients, _ = solve_least_squares(*training.discretisation.system(training.trial))
     training.trial.set_head(coefficients.reshape(1, -1))
     assert found == pytest.approx(training.loss().item(), rel=1e-9)
 

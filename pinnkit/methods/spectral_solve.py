@@ -1,0 +1,41 @@
+"""Minima of quadratic forms over bases that are dependent to working precision."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+NEGATIVE = 1e-6
+
+
+def solve_positive(matrix: Tensor, side: Tensor) -> tuple[Tensor, float]:
+    r"""Minimise :math:`\tfrac12 c^T K c - b^T c` by the eigenvectors of K, scaled to a unit diagonal.
+
+    Eigenvalues at the level of rounding are left out, with their share of b.
+
+    Args:
+        matrix: K, symmetric and positive semi-definite up to rounding, shape ``(n, n)``.
+        side: b, shape ``(n,)``.
+
+    Returns:
+        The minimiser, shape ``(n,)``, and the minimum.
+
+    Raises:
+        InputError: K has a negative eigenvalue, so that there is no minimum.
+    """
+    diagonal = matrix.diagonal()
+    scale = torch.where(diagonal > 0, diagonal, torch.ones_like(diagonal)).rsqrt()
+    values, vectors = torch.linalg.eigh((matrix + matrix.mT) / 2 * scale * scale[:, None])
+    if values[0] < -NEGATIVE * values[-1].abs() or (diagonal < 0).any():
+        raise InputError(
+            "the energy has no minimum: its quadratic form has a negative direction; check the signs of its terms, or "
+            "state the problem by equations."
+        )
+    kept = values > torch.finfo(matrix.dtype).eps * math.sqrt(len(values)) * values[-1]
+    parts = vectors[:, kept].mT @ (side * scale)
+    coefficients = scale * (vectors[:, kept] @ (parts / values[kept]))
+    return coefficients, -0.5 * (parts.square() / values[kept]).sum().item()
