@@ -1,5 +1,6 @@
 """pinnkit: partial differential equations solved in neural trial spaces."""
 
+from .convolution import AnalyticConv2d as AnalyticConv2d
 from .domains import Annulus as Annulus
 from .domains import Ball as Ball
 from .domains import Box as Box
@@ -32,13 +33,25 @@ from .problem import Parameter as Parameter
 from .problem import Periodic as Periodic
 from .problem import Problem as Problem
 from .problem import Robin as Robin
+from .references import cite as cite
 from .runs import load_solution as load_solution
 from .runs import solve as solve
 from .solution import Solution as Solution
+from .spaces import IAT as IAT
+from .spaces import KAN as KAN
 from .spaces import LRNN as LRNN
 from .spaces import MLP as MLP
 from .spaces import SIREN as SIREN
+from .spaces import SPDER as SPDER
+from .spaces import WIRE as WIRE
+from .spaces import AnalyticKernels as AnalyticKernels
+from .spaces import FourierFeatures as FourierFeatures
+from .spaces import Gauss as Gauss
+from .spaces import LehmerNetwork as LehmerNetwork
+from .spaces import ModifiedMLP as ModifiedMLP
 from .spaces import ModuleSpace as ModuleSpace
+from .spaces import PirateNet as PirateNet
+from .spaces import PositionalReLU as PositionalReLU
 from .spaces import RandomFeatures as RandomFeatures
 from .spaces import Space as Space
 

@@ -7,6 +7,7 @@ import csv
 import math
 import os
 import sys
+import textwrap
 import warnings
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 
 KINDS = ("problems", "spaces", "methods")
+WIDTH = 118
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Click's own, which typer brings along under changing names."""
 
@@ -91,7 +93,21 @@ def list_(kind: Annotated[str, typer.Argument(help="problems, spaces or methods;
         if kind in ("", title):
             print(title)
             for name, (doc, options) in entries.items():
-                print(f"  {name:16s} {doc}" + f" [{options}]" * bool(options))
+                if title == "spaces":
+                    _print_space(name, doc, SPACES[name](), options)
+                else:
+                    print(f"  {name:16s} {doc}" + f" [{options}]" * bool(options))
+
+
+def _print_space(name: str, doc: str, space: Any, options: str) -> None:
+    """Print a space with its formula, options and references, which may depend on its options."""
+    from .references import entries
+
+    references = "; ".join(entries()[key].short for key in space.references)
+    details = {"formula": space.formula, "options": options, "reference": references}
+    rows = [(f"  {name:16s} ", doc), *((f"{'':19s}{label:9s}  ", text) for label, text in details.items() if text)]
+    for margin, text in rows:
+        print(textwrap.fill(text, WIDTH, initial_indent=margin, subsequent_indent=" " * len(margin)))
 
 
 @app.command()

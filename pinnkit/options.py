@@ -28,6 +28,8 @@ def kinds_of(parameter: inspect.Parameter) -> set[type]:
         return set()
     annotation = parameter.annotation
     found = set(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else {annotation}
+    # A function cannot be given as text, but may have a name that can.
+    found = {kind for kind in found if get_origin(kind) is not Callable}
     if annotation is parameter.empty:
         # A whole number as a default says too little: it may stand for 1.0.
         found = {float} if type(parameter.default) is int else {type(parameter.default)}

@@ -18,4 +18,5 @@ def problem(n: int = 1) -> pk.Problem:
         energy=lambda u, p: (u.x**2 + u.y**2) / 2 - 2 * (n * math.pi) ** 2 * exact(p) * u,
         conditions=[pk.Dirichlet(u=0.0, on=square.boundary, hard=True)],
         reference=exact,
+        space=pk.IAT(),
     )

@@ -18,9 +18,10 @@ ROOMS["problem"] = {"errors", "jets", "spaces", "domains"}
 ROOMS["methods"] = ROOMS["problem"] | {"problem"}
 ROOMS["gallery"] = ROOMS["problem"] | {"problem", "options"}
 ROOMS["solution"] = ROOMS["export"] = ROOMS["figures"] = ROOMS["methods"] | {"methods", "export", "solution", "runs"}
+ROOMS["references"] = {"errors", "spaces", "solution"}
 ROOMS["template"] = set()
 ROOMS["runs"] = ROOMS["solution"] | {"options", "gallery", "figures"}
-ROOMS["cli"] = ROOMS["runs"] | {"template"}
+ROOMS["cli"] = ROOMS["runs"] | {"template", "references"}
 
 
 def imports(file: Path) -> set[str]:

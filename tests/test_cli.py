@@ -12,6 +12,7 @@ import pytest
 from commandline import ENVIRONMENT, LONG, run
 
 import pinnkit as pk
+from pinnkit.runs import SPACES
 
 HEAD = "import math\nimport torch\nimport pinnkit as pk\n\ndef problem():\n"
 SQUARE = """\
@@ -60,19 +61,19 @@ def problem_file(equation="lambda u: u.laplacian - 1", conditions=ZERO, more="",
     ("arguments", "message"),
     [
         ("poison-hf", "unknown problem 'poison-hf'. Did you mean 'poisson-hf'? Known: burgers, "),
-        ("burgers --space lrn", "unknown space 'lrn'. Did you mean 'lrnn'? Known: mlp, siren, lrnn"),
-        ("burgers --method adm", "unknown method 'adm'. Did you mean 'adam'? Known: auto, least-squares, adam"),
+        ("burgers --space lrn", "unknown space 'lrn'. Did you mean 'lrnn'? Known: lrnn, iat, lehmer"),
+        ("burgers --method adm", "unknown method 'adm'. Did you mean 'adam'? Known: auto, least-squares, ritz, adam"),
         ("burgers --method adam+", "unknown method ''. Known: auto, "),
         ("burgers --method adam+auto", "method adam+auto: auto chooses methods by itself"),
         ("poisson-hf --method adam+least-squares", "least-squares cannot be part of a sequence"),
         ("burgers --method least-squares", "least squares needs a linear problem, but equation 'momentum' "),
         ("burgers --space mlp --set space.with=3", "unknown option of space mlp 'with'. Did you mean 'width'?"),
         ("burgers --space mlp --set space.width=0", "space mlp: width must be a positive whole number, got 0."),
-        ("burgers --space mlp --set space.width=2.5", "space.width must be a whole number, such as its default 40"),
+        ("burgers --space mlp --set space.width=2.5", "space.width must be a whole number or None, got 2.5."),
         ("burgers --space lrnn --set space.rank=[1]", "space.rank must be a whole number or None, got [1]."),
         ("burgers --space lrnn --set space.offset=maybe", "space.offset must be true or false, such as its default"),
         ("burgers --space lrnn --set space.projection=a", "space lrnn: projection must be one of axes, free, identity"),
-        ("burgers --set space.rank=3", "space.rank needs a space: add --space mlp | siren | lrnn"),
+        ("burgers --set space.rank=3", "space.rank needs a space: add --space NAME; python -m pinnkit list spaces"),
         ("burgers --method adam --set method.rat=1", "unknown option of method adam 'rat'. Did you mean 'rate'?"),
         ("burgers --method adam --set method.rate=fast", "method.rate must be a number, such as its default 0.002"),
         ("burgers --method adam --set method.rate=-1", "method adam: rate must be positive, got -1."),
@@ -300,7 +301,7 @@ def test_checkpoints_that_cannot_be_used(run_of_square):
 
     def other_space(run):
         description = json.loads((run / "run.json").read_text())
-        description["space"] = "siren"
+        description.update(space="siren", space_options={"width": 5})
         (run / "run.json").write_text(json.dumps(description))
 
     tensors = next((run_of_square / "checkpoint").glob("*.safetensors")).name
@@ -322,16 +323,30 @@ def test_checkpoints_that_cannot_be_used(run_of_square):
 def test_list_is_plain_text_with_options():
     code, out, err = run("list")
     assert (code, err) == (0, "")
-    assert "  siren            A network of sines with its authors' initialisation. [width=64, depth=3," in out
+    assert "  siren            A network of sines with its authors' initialisation.\n" in out
     assert "  poisson-hf       -Laplace u = f on [-1, 1]^2" in out
+    assert "  least-squares    Least squares over frozen spaces of growing size, for linear problems. [" in out
     assert not any(mark in out for mark in ("`", ":math:", "\\"))
     sections = [line for line in out.splitlines() if not line.startswith(" ")]
     assert sections == ["problems", "spaces", "methods"]
     for line in out.splitlines():
-        assert line in sections or (line[2:18].strip() and line[18:].strip())
+        assert line in sections or line[18:].strip()
     for kind in sections:
         part = run("list", kind).out
         assert part.startswith(kind + "\n") and part in out
+
+
+def test_each_space_is_listed_with_its_formula_options_and_reference():
+    out = run("list", "spaces").out
+    assert max(map(len, out.splitlines())) <= 120
+    siren = out[out.index("  siren ") :].splitlines()
+    assert siren[1].split(maxsplit=1) == ["formula", pk.SIREN.formula]
+    assert siren[2].split(maxsplit=1) == ["options", "width, depth, omega=30"]
+    assert siren[3].split(maxsplit=1) == ["reference", "Sitzmann et al. 2020, arXiv:2006.09661"]
+    # A name stands at the left, what belongs to it is indented, and every space has all of it.
+    names = [line.split()[0] for line in out.splitlines()[1:] if not line.startswith(" " * 3)]
+    assert names == list(SPACES)
+    assert out.count("  formula    ") == out.count("  options    ") == out.count("  reference  ") == len(names)
 
 
 def test_new_writes_a_file_that_runs():

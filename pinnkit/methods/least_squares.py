@@ -27,7 +27,6 @@ class LeastSquares(FrozenSpaces):
     """
 
     name = "least-squares"
-    references = ("huang2006elm", "dwivedi2020pielm")
 
     def start(self, task: Task) -> LeastSquaresRun:
         """Begin.

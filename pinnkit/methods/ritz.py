@@ -31,7 +31,6 @@ class Ritz(FrozenSpaces):
     """
 
     name = "ritz"
-    references = ("e2018deepritz",)
 
     def start(self, task: Task) -> RitzRun:
         """Begin.

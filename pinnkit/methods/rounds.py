@@ -102,7 +102,8 @@ class Rounds(ABC):
             return Stop(Status.CONVERGED, f"estimated error {error:.1e} within {self.task.tolerance:g}")
         if 10 * numerical < geometric:
             return Stop(Status.STALLED, f"the mesh's facets limit the accuracy to about {geometric:.1e}; refine it")
-        if not self.grows or size >= self.method.max_size:
+        # By the size that was asked for: a space may round it.
+        if not self.grows or self.method.start_size * 2 ** (self.round - 1) >= self.method.max_size:
             return Stop(Status.STALLED, f"estimated error {error:.1e} with all of {size} functions")
         # Twice the functions cost four to eight times as much, but the first round also searched all spreads.
         if (2 if self.round == 1 else 4) * seconds > budget.remaining_seconds:

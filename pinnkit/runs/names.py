@@ -10,9 +10,42 @@ import torch
 from ..errors import InputError, NameNotFound
 from ..methods import LBFGS, Adam, Auto, LeastSquares, Method, Ritz, Sequence
 from ..options import fitting, options_of
-from ..spaces import LRNN, MLP, SIREN, RandomFeatures, Space
+from ..spaces import (
+    IAT,
+    KAN,
+    LRNN,
+    MLP,
+    SIREN,
+    SPDER,
+    WIRE,
+    AnalyticKernels,
+    FourierFeatures,
+    Gauss,
+    LehmerNetwork,
+    ModifiedMLP,
+    PirateNet,
+    PositionalReLU,
+    RandomFeatures,
+    Space,
+)
 
-SPACES: dict[str, type[Space]] = {"mlp": MLP, "siren": SIREN, "lrnn": LRNN, "random-features": RandomFeatures}
+SPACES: dict[str, type[Space]] = {
+    "lrnn": LRNN,
+    "iat": IAT,
+    "lehmer": LehmerNetwork,
+    "analytic-kernels": AnalyticKernels,
+    "random-features": RandomFeatures,
+    "mlp": MLP,
+    "siren": SIREN,
+    "spder": SPDER,
+    "wire": WIRE,
+    "gauss": Gauss,
+    "relu-positional": PositionalReLU,
+    "fourier-features": FourierFeatures,
+    "kan": KAN,
+    "modified-mlp": ModifiedMLP,
+    "piratenet": PirateNet,
+}
 METHODS: dict[str, Callable[..., Method]] = {
     "auto": Auto,
     "least-squares": LeastSquares,
@@ -47,7 +80,9 @@ def make_space(name: str | None, options: Mapping[str, Any]) -> Space | None:
     """
     if name is None:
         if options:
-            raise InputError(f"space.{next(iter(options))} needs a space: add --space {' | '.join(SPACES)}.")
+            raise InputError(
+                f"space.{next(iter(options))} needs a space: add --space NAME; python -m pinnkit list spaces shows all."
+            )
         return None
     if name not in SPACES:
         raise NameNotFound("space", name, SPACES)

@@ -35,6 +35,9 @@ class RandomFeatures(Space):
         Zhang et al. 2023 (TransNet), arXiv:2301.11701; Rahimi and Recht 2007 (random features).
     """
 
+    formula = "phi_m(x) = sin(w_m . x + b_m), prod_j sin(w_mj x_j + b_mj) or tanh(gamma (a_m . x + r_m))"
+    references = ("rahimi2007random", "zhang2023transnet")
+
     def __init__(self, features: int | None = None, kind: str = "sine", scale: float | None = None) -> None:
         """Keep the options; see the class."""
         super().__init__()

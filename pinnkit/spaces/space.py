@@ -23,6 +23,8 @@ class Space(nn.Module):
         head: the linear head, ``nn.Linear(M, K)``, once built.
         spectral: whether `build` makes use of frequencies.
         frozen: whether the basis serves as it is drawn, so that only the head need be found.
+        formula: a basis function in mathematical notation, one line.
+        references: keys of the literature in ``references.bib``.
     """
 
     head: nn.Linear
@@ -30,6 +32,8 @@ class Space(nn.Module):
     halfwidth: Tensor
     spectral = False
     frozen = False
+    formula = "phi = the module without its last linear layer"
+    references: tuple[str, ...] = ()
 
     @abstractmethod
     def _draw(self, inputs: int, generator: torch.Generator, frequencies: Tensor | None) -> int:

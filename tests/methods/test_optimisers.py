@@ -110,10 +110,10 @@ def test_what_cannot_be_in_a_sequence(methods):
 
 
 def test_auto_asks_what_kind_of_problem_it_is():
-    for space in (None, pk.LRNN(), pk.RandomFeatures()):
+    for space in (None, pk.LRNN(), pk.RandomFeatures(), pk.MLP(), pk.SIREN(depth=1), pk.KAN()):
         method, why = Auto().choose(task(linear(), space=space))
         assert method.name == "least-squares" and "linear" in why
-    for space in (pk.MLP(), pk.SIREN(), pk.LRNN(depth=2)):
+    for space in (pk.MLP(width=30), pk.SIREN(depth=3), pk.LRNN(depth=2), pk.PositionalReLU()):
         method, why = Auto().choose(task(linear(), space=space))
         assert method.name == "adam+lbfgs" and "needs training" in why
     for problem, culprit in ((nonlinear(), "equation 'e'"), (inverse(), "the trainable parameter 'k'")):

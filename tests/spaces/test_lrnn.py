@@ -161,3 +161,57 @@ def test_wrong_options(options, message):
 def test_identity_projection_needs_as_many_components_as_coordinates():
     with pytest.raises(InputError, match="components = 2, got 3"):
         built(LRNN(components=3, projection="identity"))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_component_functions_with_several_hidden_units(shared):
+    """g(z) = sum_k c_k sigma(omega (a_k z + e_k)), written out; shared ones are the same for all neurons."""
+    options = {"rank": 4, "components": 3, "projection": "free", "omega": 3.0, "hidden": 2, "shared": shared}
+    space = built(LRNN(**options, activation="sin-arctan"))
+    layer, x = space.layers[0], points()
+    assert layer.amplitude.shape == layer.slope.shape == layer.shift.shape == (1 if shared else 4, 3, 2)
+    for rank in range(4):
+        own = 0 if shared else rank
+        product = torch.ones(len(x), dtype=torch.float64)
+        for j in range(3):
+            z = x @ layer.weight[rank, j] + layer.bias[rank, j]
+            inner = 3.0 * (layer.slope[own, j] * z[:, None] + layer.shift[own, j])
+            g = (layer.amplitude[own, j] * torch.sin(inner) * torch.atan(inner)).sum(1)
+            product = product * (1 + g / math.sqrt(3))
+        torch.testing.assert_close(space.basis(x)[:, rank], product, rtol=1e-13, atol=1e-13)
+
+
+def test_parameter_counts_of_other_components():
+    def count(**options):
+        space = built(LRNN(rank=10, components=4, projection="free", **options))
+        return sum(p.numel() for p in space.parameters())
+
+    projections, head = 10 * 4 * 3, 11
+    assert count() == projections + head + 3 * 10 * 4
+    assert count(hidden=5) == projections + head + 3 * 10 * 4 * 5
+    assert count(shared=True, hidden=5) == projections + head + 3 * 4 * 5
+
+
+@pytest.mark.parametrize("projection", ["axes", "free", "identity"])
+@pytest.mark.parametrize("shared", [True, False])
+def test_frequencies_with_several_hidden_units(projection, shared):
+    wanted = torch.tensor([[3.0, 50.0], [-7.0, 20.0]], dtype=torch.float64)
+    space = built(LRNN(rank=5, projection=projection, hidden=3, shared=shared), frequencies=wanted)
+    assert space(points()).isfinite().all()
+    if projection == "identity":
+        slopes = 30.0 * space.layers[0].slope.mT.reshape(-1, 2)
+        assert all(any(torch.allclose(row, w) for w in wanted) for row in slopes)
+
+
+def test_activations_by_name():
+    for name in ("sin", "spder", "tanh"):
+        assert built(LRNN(rank=3, activation=name)).basis(points()).isfinite().all()
+    with pytest.raises(InputError, match="unknown activation 'sinus'. Did you mean 'sin'"):
+        LRNN(activation="sinus")
+
+
+@pytest.mark.parametrize("option", ["rank", "components", "depth", "hidden"])
+@pytest.mark.parametrize("value", [0, -3])
+def test_counts_below_one(option, value):
+    with pytest.raises(InputError, match=f"{option} must be a positive whole number, got {value}"):
+        LRNN(**{option: value})
