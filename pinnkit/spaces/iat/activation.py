@@ -11,12 +11,16 @@ from torch import Tensor, nn
 
 from ...jets import Jet
 from ...jets.calculus import contract
-from .bases import Basis, common_mesh
+from .bases import Basis, Fourier, common_mesh
 from .polynomials import antiderivatives, evaluate, linearly, parity_weights
 from .roots import Roots, joined, positive
+from .waves import LinearToFourier
 
 BLOCK = 2**15
-"""Cells of samples that are worked on together: more leave the cache, fewer make every operation short."""
+"""Cells of samples whose roots are found together: more leave the cache, fewer make every operation short."""
+
+COEFFICIENTS = 2**18
+"""Coefficients of samples that are integrated together: with more the system takes memory back after every block."""
 
 
 class PositivePart(nn.Module):
@@ -49,11 +53,16 @@ class PositivePart(nn.Module):
         for name, basis in local.items():
             self.register_buffer(f"to_{name}", torch.from_numpy(basis.in_cells(edges)), persistent=False)
         self.samples = max(1, BLOCK // len(pairs))
+        terms = self.to_input.shape[1] + self.to_output.shape[1]
+        self.integrated = max(1, min(self.samples, COEFFICIENTS // (len(pairs) * terms)))
         for name in ("input", "output"):
             weighted = getattr(self, f"to_{name}") * radius
             self.register_buffer(f"onto_{name}", weighted.flatten(1).mT.contiguous(), persistent=False)
         self.register_buffer("ends_output", _between_ends(self.to_input, self.to_output * radius), persistent=False)
         self.register_buffer("ends_input", _between_ends(self.to_output, self.to_input * radius), persistent=False)
+        self.waves = None
+        if pattern is input and input.degree == 1 and isinstance(output, Fourier):
+            self.waves = LinearToFourier(self.to_input, edges, output)
 
     def roots(self, x: Any) -> Roots:
         """Find the pattern of states x, shape ``(..., d_a)``, a tensor or a jet; differentiable."""
@@ -74,6 +83,10 @@ class PositivePart(nn.Module):
     def transposed(self, roots: Roots, g: Any) -> Any:
         """Compute B^T g for g of shape ``(..., d_out)``: shape ``(..., d_in)``."""
         return self._integrate(roots, _to_cells(g, self.to_output), self.ends_input, self.onto_input)
+
+    def first_order(self, x: Tensor) -> PositivePart | LinearToFourier:
+        """Return what computes B x and its transpose cheapest where the results are not differentiated again."""
+        return self if self.waves is None or x.dtype != torch.float64 else self.waves
 
     def _integrate(self, roots: Roots, v: Any, ends: Tensor, onto: Tensor) -> Any:
         # A positive interval contributes the antiderivative at its right end less that at its left end, and both are
@@ -203,7 +216,7 @@ class _Value(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, part: PositivePart, *pattern: Any) -> Tensor:
-        return _in_blocks(part, part.apply_to, x, pattern)
+        return _in_blocks(part, part.first_order(x).apply_to, x, pattern)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -218,7 +231,7 @@ class _Value(torch.autograd.Function):
             # This pass may be differentiated in turn: its roots must depend on x.
             g = ctx.part.transposed(ctx.part.roots(x), grad[0])
         else:
-            g = _in_blocks(ctx.part, ctx.part.transposed, grad[0], tuple(pattern))
+            g = _in_blocks(ctx.part, ctx.part.first_order(x).transposed, grad[0], tuple(pattern))
         return g, *[None] * 5
 
     @staticmethod
@@ -236,10 +249,10 @@ class _Value(torch.autograd.Function):
 def _in_blocks(part: PositivePart, function: Callable[..., Tensor], v: Tensor, pattern: tuple[Any, ...]) -> Tensor:
     """Apply a map that treats samples independently to blocks of samples, whose arrays stay in cache."""
     lead = v.shape[:-1]
-    if lead.numel() <= part.samples:
+    if lead.numel() <= part.integrated:
         return function(Roots(*pattern), v)
-    columns = [None if p is None else p.flatten(0, -2).split(part.samples) for p in pattern]
-    blocks = v.flatten(0, -2).split(part.samples)
+    columns = [None if p is None else p.flatten(0, -2).split(part.integrated) for p in pattern]
+    blocks = v.flatten(0, -2).split(part.integrated)
     found = []
     for i, block in enumerate(blocks):
         own: list[Any] = [None if column is None else column[i] for column in columns]

@@ -1,5 +1,7 @@
 """The exact transform: value, Jacobian, second and higher derivatives, each against an independent computation."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,14 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from pinnkit.jets import LAPLACIAN, by_transforms, evaluate
-from pinnkit.spaces.iat import BASES, IATM, IATReLU, basis
+from pinnkit.spaces.iat import BASES, IATM, Fourier, IATReLU, basis
 from pinnkit.spaces.iat.bases import common_mesh
 
 PAIRS = [
     ("rect", "pwl"),
     ("pwl", "pwl"),
     ("pwl", "fourier"),
+    ("pwl-w", "fourier"),
     ("pwl-w", "pwq"),
     ("pwq", "rect-w"),
     ("pwq", "pwq"),
@@ -174,16 +177,22 @@ def test_rect_to_rect_is_the_rectifier():
     torch.testing.assert_close(y, torch.relu(x[:, :7]), rtol=1e-15, atol=0)
 
 
+def times(one, factor):
+    """Scale all functions of a basis."""
+    scaled = copy.copy(one)
+    if isinstance(one, Fourier):
+        scaled.__class__ = type("Scaled", (Fourier,), {"norm": factor * one.norm})
+    else:
+        scaled._scale *= factor
+    return scaled
+
+
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_homogeneity(first, second):
     p, q = basis(first, 5), basis(second, 5)
     transform, x = IATReLU(p, q), normal(20, 5)
     torch.testing.assert_close(transform(3.7 * x), 3.7 * transform(x), rtol=1e-13, atol=1e-14)
-    scaled = IATReLU(p, q)
-    scaled.part.to_pattern *= 2.5
-    scaled.part.to_input *= 2.5
-    scaled.part.onto_output *= 0.3
-    scaled.part.ends_output *= 0.3
+    scaled = IATReLU(times(p, 2.5), times(q, 0.3))
     torch.testing.assert_close(scaled(3.7 * x), 3.7 * 2.5 * 0.3 * transform(x), rtol=1e-13, atol=1e-14)
 
 
