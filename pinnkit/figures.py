@@ -71,12 +71,13 @@ def draw_history(history: Sequence[dict[str, Any]], path: Path, title: str = "")
     loss = np.array([record["loss"] for record in history], dtype=float)
     estimate = np.array([record["estimated_error"] for record in history], dtype=float)
     # Logarithms have no place for zero, and a run that ends at once has no curve.
+    name = "loss"
     if (loss < 0).any():  # an energy: only how far it is above its minimum tells something
-        loss = loss - np.nanmin(loss)
+        loss, name = loss - np.nanmin(loss), "energy above its least"
     loss, estimate = (np.where(y > 0, y, np.nan) for y in (loss, estimate))
     if np.isfinite(loss).any() or np.isfinite(estimate).any():
         axis.set_yscale("log")
-        axis.plot(steps, loss, "o-" if len(steps) < 40 else "-", label="loss", lw=1.0, ms=4)
+        axis.plot(steps, loss, "o-" if len(steps) < 40 else "-", label=name, lw=1.0, ms=4)
         there = np.isfinite(estimate)
         axis.plot(steps[there], estimate[there], "s--", label="estimated error", lw=1.0, ms=5)
         axis.legend()

@@ -79,4 +79,7 @@ def cite(solution: Solution) -> str:
         *(key for space in spaces for key in space.references),
         *(key for method in methods for key in METHODS.get(method, ())),
     ]
-    return "\n\n".join(entries()[key].text for key in dict.fromkeys(keys)) + "\n"
+    # A space of the user's own may name literature that only the user has; BibTeX passes over what is no entry.
+    known = entries()
+    texts = [known[key].text if key in known else f"% {key}: see the space itself" for key in dict.fromkeys(keys)]
+    return "\n\n".join(texts) + "\n"

@@ -98,6 +98,14 @@ def test_the_spaces_inside_charts_are_cited():
     assert keys(cite(solution))[1:4] == ["sitzmann2020siren", "rahimi2007random", "zhang2023transnet"]
 
 
+def test_literature_of_a_space_of_the_users_own_is_named():
+    class Own(pk.MLP):
+        references = ("somebody2026",)
+
+    solution = pk.solve(pk.load_problem("poisson-hf", {"n": 1}), Own(4, 1), pk.Adam(), budget="1steps")
+    assert "\n% somebody2026: see the space itself\n" in cite(solution)
+
+
 @pytest.mark.parametrize("thing", [None, "siren", 3, pk.SIREN()])
 def test_only_a_solution_can_be_cited(thing):
     with pytest.raises(pk.InputError, match="cite takes a solution, as solve and load_solution give it, got "):

@@ -14,7 +14,7 @@ from .task import Method, Run, Task
 
 @dataclass(frozen=True)
 class Auto:
-    """Least squares for linear problems in spaces that serve frozen, Ritz for quadratic energies; else Adam, L-BFGS."""
+    """Least squares for linear problems and Ritz for quadratic energies in spaces that serve frozen; else training."""
 
     name = "auto"
 
@@ -31,10 +31,10 @@ class Auto:
         if culprit is not None:
             kind = "quadratic" if energy else "linear"
             return Sequence([Adam(), LBFGS()]), f"{culprit} is not {kind}: Adam, then L-BFGS"
-        if energy:
-            return Ritz(), "the energy is quadratic: its minimum over a frozen space"
         if task.space is not None and not task.space.frozen:
             return Sequence([Adam(), LBFGS()]), f"{task.space.title} needs training: Adam, then L-BFGS"
+        if energy:
+            return Ritz(), "the energy is quadratic: its minimum over a frozen space"
         return LeastSquares(), "the problem is linear: least squares over a frozen space"
 
     def start(self, task: Task) -> Run:

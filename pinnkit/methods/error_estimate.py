@@ -16,6 +16,8 @@ from .task import Task
 SIZE = 400
 SPREADS = (1.0, 4.0)
 POINTS = 2048
+OVERSAMPLING = 8.0
+"""Nodes for each function of a correction of an energy."""
 
 
 @torch.no_grad()
@@ -67,9 +69,12 @@ def correction_size(trial: Trial, task: Task) -> float:
 def _correction(trial: Trial, task: Task) -> tuple[float, Trial]:
     """Solve the problem linearised about a trial function, in a fresh space; least residual or energy with it."""
     generator = task.generator(7, 7)
-    space = task.suited(LRNN()).resized(SIZE)
+    # Energies need more nodes for each function, and serve as well with fewer functions.
+    space = task.suited(LRNN()).resized(SIZE // 2 if task.problem.energies else SIZE)
     corrections = [task.trial(space, generator, spread) for spread in SPREADS]
-    residuals = [solve_head(correction, task, generator, about=trial) for correction in corrections]
+    # A correction can be far smaller than the rounding and quadrature errors that it must not mistake for its source.
+    oversampling = OVERSAMPLING if task.problem.energies else 4.0
+    residuals = [solve_head(correction, task, generator, oversampling, about=trial) for correction in corrections]
     least = min(residuals)
     return least, corrections[residuals.index(least)]
 
@@ -92,7 +97,9 @@ def energy_residual(trial: Trial, task: Task) -> float:
     decrease = -_correction(trial, task)[0]
     energy = task.discretisation(POINTS, POINTS, task.generator(9, 9)).loss
     gained = energy(trial.lift).item() - energy(trial).item()
-    return math.sqrt(decrease / (abs(gained) + decrease)) if 0 < decrease < math.inf else -decrease
+    # Rounding may leave a minute increase; only the size counts.
+    decrease = abs(decrease)
+    return math.sqrt(decrease / (abs(gained) + decrease)) if 0 < decrease < math.inf else decrease
 
 
 @torch.no_grad()

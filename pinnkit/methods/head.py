@@ -8,10 +8,14 @@ from typing import Any
 
 import torch
 
-from ..problem import Trial
+from ..errors import InputError
+from ..problem import EnergyIntegral, Trial
 from .ridge import solve_least_squares
-from .spectral_solve import solve_positive
+from .spectral_solve import check_balance, solve_positive
 from .task import Task
+
+FINER = 2
+"""How many times as many nodes an energy is measured on as it was made least on."""
 
 
 @torch.no_grad()
@@ -33,15 +37,30 @@ def solve_head(
 
     Returns:
         What was made least: the relative residual, or the energy over that at the start; infinite, with the head left
-        as it is, where the system is not finite.
+        as it is, where the system is not finite, or a general energy not convex.
+
+    Raises:
+        InputError: a quadratic energy has no minimum.
     """
-    unknowns = len(task.problem.unknowns)
+    unknowns, problem = len(task.problem.unknowns), task.problem
     rows = math.ceil(oversampling * (trial.space.size + 1) * unknowns)
-    equations = max(1, len(task.problem.equations))
-    matrix, side = task.discretisation(-(-rows // equations), rows // 2, generator).system(trial, about)
+    points = -(-rows // max(1, len(problem.equations)))
+    matrix, side = task.discretisation(points, rows // 2, generator).system(trial, about)
     if not (torch.isfinite(matrix).all() and torch.isfinite(side).all()):
         return math.inf
-    solve = solve_positive if task.problem.energies else solve_least_squares
-    coefficients, least = solve(matrix, side)
+    if not problem.energies:
+        coefficients, least = solve_least_squares(matrix, side)
+        trial.set_head(coefficients.reshape(unknowns, -1))
+        return least
+    if about is None:
+        check_balance(matrix, side)
+    try:
+        coefficients = solve_positive(matrix, side)
+    except InputError:
+        if about is None or problem.nonlinear is None:
+            raise
+        return math.inf  # where a general energy is not convex, there is no Newton step
     trial.set_head(coefficients.reshape(unknowns, -1))
-    return least
+    # On other and more nodes: an energy may be far too low where functions are rough between the nodes.
+    finer = EnergyIntegral(problem, FINER * points, FINER * (rows // 2), task.dtype, task.device)
+    return sum(finer.change(lambda x: trial(x) - trial.lift(x), about or trial.lift, trial.space.size + 1))

@@ -26,6 +26,7 @@ class LeastSquares(FrozenSpaces):
         oversampling: interior points for each unknown coefficient.
     """
 
+    max_size: int = 2400
     name = "least-squares"
 
     def start(self, task: Task) -> LeastSquaresRun:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import InputError
-from ..problem import Trial
+from ..problem import EnergyIntegral, Trial
+from .head import FINER
 from .rounds import FrozenSpaces, Rounds
 from .task import Task
 
@@ -57,11 +58,11 @@ class RitzRun(Rounds):
     @torch.no_grad()
     def _share(self, best: tuple[float, Trial], other: tuple[float, Trial]) -> float:
         u, v = best[1], other[1]
-        points = math.ceil(self.method.oversampling * (u.space.size + 1))
-        energy = self.task.discretisation(points, points, self.task.generator(0, 3)).loss
-        at_u, at_v, between = (energy(f).item() for f in (u, v, lambda x: (u(x) + v(x)) / 2))
-        # A quadratic form, from its values at the ends and in the middle.
-        distance = 4 * (at_u + at_v - 2 * between)
-        if not distance > 0:
+        columns = u.space.size + 1
+        points = math.ceil(FINER * self.method.oversampling * columns)
+        energy = EnergyIntegral(self.task.problem, points, points, self.task.dtype, self.task.device)
+        # J(u) - J(v) and |u - v|^2, without the rounding error of a difference.
+        linear, quadratic = energy.change(lambda x: u(x) - v(x), v, 2 * columns)
+        if not quadratic > 0:
             return 1.0  # equal up to rounding
-        return math.sqrt(max(LEAST_SHARE**2, min(1.0, 0.5 + (at_u - at_v) / distance)))
+        return math.sqrt(max(LEAST_SHARE**2, min(1.0, 1 + linear / (2 * quadratic))))

@@ -42,10 +42,11 @@ class Task:
         return Spectrum(self.problem)
 
     def suited(self, space: Space) -> Space:
-        """Give a spectral space its charts around the cavities of the domain, if there are any."""
+        """Give a space whose head alone is found its charts around the cavities of the domain, if there are any."""
         # Periodic axes are embedded before the space sees them, where a cavity is no ball any more.
         cavities = [] if self.problem.periodic_axes else self.problem.domain.cavities
-        return Charts(space, cavities) if cavities and space.spectral and not isinstance(space, Charts) else space
+        helped = (space.frozen or space.spectral) and not isinstance(space, Charts)
+        return Charts(space, cavities) if cavities and helped else space
 
     def generator(self, *stream: int) -> torch.Generator:
         """Give an independent source of random numbers for a named purpose of this task."""

@@ -120,19 +120,27 @@ class Collocation:
             block.weight = (scale[used] / size[used]).median().item() if used.any() else 1.0
 
     @torch.no_grad()
-    def system(self, trial: Trial, about: Callable[[Any], Any] | None = None) -> tuple[Tensor, Tensor]:
+    def system(
+        self,
+        trial: Trial,
+        about: Callable[[Any], Any] | None = None,
+        onto: Callable[[Any], Any] | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Assemble the weighted linear system for the trial's head.
 
         Args:
             trial: whose columns are the functions to combine.
-            about: the function to linearise about, whose correction is sought; None for the trial's lift.
+            about: the function to linearise about; None for the trial's lift.
+            onto: the function that the combination is added to: None for `about`, whose correction it is then; the
+                trial's lift for a whole trial function.
 
         Returns:
             The matrix ``(rows, K (M + 1))`` and the right-hand side ``(rows,)``.
         """
         matrices, sides = [], []
         for block in self.blocks:
-            parts = [_rows(block, block.points[chunk], trial, about) for chunk in block.chunks(self._columns(trial))]
+            chunks = block.chunks(self._columns(trial))
+            parts = [_rows(block, block.points[chunk], trial, about, onto) for chunk in chunks]
             matrix, side = (block.points.average(torch.cat(part)) for part in zip(*parts, strict=True))
             scale = block.weight / math.sqrt(len(side))
             matrices.append(matrix.mul_(scale))
@@ -144,10 +152,18 @@ class Collocation:
 
 
 def _rows(
-    block: Block, points: Points, trial: Trial, about: Callable[[Any], Any] | None = None
+    block: Block,
+    points: Points,
+    trial: Trial,
+    about: Callable[[Any], Any] | None = None,
+    onto: Callable[[Any], Any] | None = None,
 ) -> tuple[Tensor, Tensor]:
     values = block.values(about or trial.lift, points)
     result, coefficients = block.residual.linearise(values, points)
+    if onto is not None:
+        for unknown, found in block.values(onto, points).items():
+            for key, value in found.items():
+                result = result + coefficients[unknown][key] * (value - values[unknown][key])
     parts = []
     shared: dict[Key, Tensor] | None = None
     for k, slopes in enumerate(coefficients.values()):

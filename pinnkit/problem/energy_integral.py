@@ -83,6 +83,31 @@ class EnergyIntegral:
         assert matrix is not None and side is not None
         return matrix, side
 
+    @torch.no_grad()
+    def change(self, move: Callable[[Any], Any], about: Callable[[Any], Any], columns: int) -> tuple[float, float]:
+        r"""Evaluate the quadratic model of :math:`J(v + e) - J(v)`, without the rounding error of a difference.
+
+        Args:
+            move: the function e.
+            about: the function v.
+            columns: how many functions e and v are made of, by which memory is bounded.
+
+        Returns:
+            Its parts that are linear and quadratic in e.
+        """
+        linear, quadratic = 0.0, 0.0
+        for block, weights in self.parts:
+            for chunk in block.chunks(columns):
+                points, weight = block.points[chunk], weights[chunk]
+                slopes, curvatures = second_order(block.residual, block.values(about, points), points)
+                moves = [value for found in block.values(move, points).values() for value in found.values()]
+                for moved, slope, row in zip(moves, slopes, curvatures, strict=True):
+                    linear += (weight @ (moved * slope)).item()
+                    for curvature, other in zip(row, moves, strict=True):
+                        if curvature is not None:
+                            quadratic += 0.5 * (weight @ (moved * curvature * other)).item()
+        return linear, quadratic
+
     def _columns(self, block: Block, trial: Trial, points: Points) -> list[tuple[slice, Tensor]]:
         """Evaluate, for each unknown and derivative that the density uses, its columns and their place in the head."""
         size = trial.space.size + 1

@@ -80,6 +80,8 @@ ACTIVATIONS: dict[str, Activation] = {
     "sigmoid": torch.sigmoid,
 }
 """Activations that options take by name."""
+KINKED = (torch.relu, torch.nn.functional.relu)
+"""Activations whose second derivative says nothing: no basis of theirs serves residuals of second order as drawn."""
 
 
 def as_activation(activation: str | Activation) -> Activation:

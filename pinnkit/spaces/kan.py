@@ -51,6 +51,7 @@ class KAN(Network):
         whole("grid", grid)
         whole("order", order)
         self.grid, self.order = grid, order
+        self.frozen = self.frozen and order > 1  # splines of order 1 have kinks
 
     @property
     def _each(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .activation import Activation, as_activation
+from .activation import KINKED, Activation, as_activation
 from .network import Network
 
 
@@ -39,6 +39,7 @@ class MLP(Network):
         """Keep the options; see the class."""
         super().__init__(width, depth)
         self.activation = as_activation(activation)
+        self.frozen = self.frozen and self.activation not in KINKED
 
     def _draw(self, inputs: int, generator: torch.Generator, frequencies: Tensor | None) -> int:
         pairs = itertools.pairwise([inputs, *self.widths])

@@ -45,7 +45,7 @@ class PositionalReLU(Network):
     def __init__(self, width: int | None = None, depth: int | None = None, resolution: int = 256) -> None:
         """Keep the options; see the class."""
         super().__init__(width, depth)
-        self.frozen = False  # no basis for residuals of second order; for energies the head is found alone anyway
+        self.frozen = False  # as drawn, too rough for the head alone
         whole("resolution", resolution)
         if resolution < 2:
             raise InputError(f"resolution must be at least 2 samples along an axis, got {resolution}.")

@@ -21,6 +21,16 @@ def test_gauss_is_exact_to_its_degree_and_not_beyond(dimension, per_axis):
     assert abs(missed) > 1e-8
 
 
+def test_rules_of_many_nodes_are_exact_too():
+    x, w = gauss_legendre(1000, 1)
+    assert w.sum().item() == pytest.approx(1, rel=1e-14)
+    assert (w.min() > 0) and (x.diff(dim=0) > 0).all()
+    # sin^2 with nearly as many half waves as a rule of that many nodes can tell.
+    omega = 1500.0
+    exact = 0.5 - math.sin(2 * omega) / (4 * omega)
+    assert (w @ torch.sin(omega * x[:, 0]) ** 2).item() == pytest.approx(exact, rel=1e-12)
+
+
 def test_a_box_is_integrated_with_its_measure():
     box = Box([0.0, -1.0], [2.0, 3.0])
     points, weights = box.quadrature(100)

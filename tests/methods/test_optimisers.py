@@ -113,7 +113,8 @@ def test_auto_asks_what_kind_of_problem_it_is():
     for space in (None, pk.LRNN(), pk.RandomFeatures(), pk.MLP(), pk.SIREN(depth=1), pk.KAN()):
         method, why = Auto().choose(task(linear(), space=space))
         assert method.name == "least-squares" and "linear" in why
-    for space in (pk.MLP(width=30), pk.SIREN(depth=3), pk.LRNN(depth=2), pk.PositionalReLU()):
+    for space in (pk.MLP(width=30), pk.SIREN(depth=3), pk.LRNN(depth=2), pk.PositionalReLU(), pk.MLP(activation="relu"),
+                  pk.LRNN(activation="relu"), pk.KAN(order=1)):
         method, why = Auto().choose(task(linear(), space=space))
         assert method.name == "adam+lbfgs" and "needs training" in why
     for problem, culprit in ((nonlinear(), "equation 'e'"), (inverse(), "the trainable parameter 'k'")):

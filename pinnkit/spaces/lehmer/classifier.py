@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import InputError
-from ..space import linear, positive
+from ..space import linear
 from .positive import rescaled_rows
 from .units import ComplexLehmer, Lehmer, count
 
@@ -24,6 +24,8 @@ except ImportError as error:
     raise ImportError("LehmerClassifier needs scikit-learn 1.6 or newer: pip install 'pinnkit[tabular]'") from error
 
 RESCALINGS = ("columns", "rows")
+NUMBERS = (int, float, np.integer, np.floating)
+"""Numbers of numpy count too, because searches over options give them."""
 
 
 class LehmerClassifier(ClassifierMixin, BaseEstimator):
@@ -93,10 +95,9 @@ class LehmerClassifier(ClassifierMixin, BaseEstimator):
         for name in ("units", "epochs", "batch", "decay_steps"):
             count(name, getattr(self, name))
         for name in ("learning_rate", "decay"):
-            if getattr(self, name) is None:
-                raise InputError(f"{name} must be positive, got None.")
-            positive(name, getattr(self, name))
-        if not 0 <= self.penalty < math.inf:
+            if not (isinstance(value := getattr(self, name), NUMBERS) and 0 < value < math.inf):
+                raise InputError(f"{name} must be positive, got {value!r}.")
+        if not (isinstance(self.penalty, NUMBERS) and 0 <= self.penalty < math.inf):
             raise InputError(f"penalty must not be negative, got {self.penalty!r}.")
         if self.rescale not in RESCALINGS:
             raise InputError(f"rescale must be one of {', '.join(RESCALINGS)}, got {self.rescale!r}.")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import InputError
-from ..activation import Activation, as_activation
+from ..activation import KINKED, Activation, as_activation
 from ..space import Space, positive, whole
 from .grid import grid_values
 from .layer import ProductLayer
@@ -76,7 +76,7 @@ class LRNN(Space):
         self.rank, self.components, self.depth, self.omega = rank, components, depth, omega
         self.activation, self.projection, self.offset = as_activation(activation), projection, offset
         self.spectral, self.hidden, self.shared = spectral, hidden, shared
-        self.frozen = depth == 1
+        self.frozen = depth == 1 and self.activation not in KINKED
 
     def resized(self, size: int) -> Self:
         """Return the space with this rank, unless a rank was asked for."""

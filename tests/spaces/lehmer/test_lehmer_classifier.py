@@ -104,6 +104,7 @@ def test_seed_decides_everything_and_nothing_leaks_out():
     ({"batch": 1.5}, "batch must be a positive whole number, got 1.5"),
     ({"learning_rate": -1}, "learning_rate must be positive, got -1"),
     ({"learning_rate": None}, "learning_rate must be positive, got None"),
+    ({"penalty": None}, "penalty must not be negative, got None"),
     ({"penalty": -1e-4}, "penalty must not be negative, got -0.0001"),
     ({"rescale": "none"}, "rescale must be one of columns, rows, got 'none'"),
 ])  # fmt: skip
@@ -115,7 +116,7 @@ def test_wrong_options(options, message):
 
 def test_numpy_numbers_are_numbers():
     x, y = load_iris(return_X_y=True)
-    LehmerClassifier(units=np.int64(2), epochs=np.int32(1), batch=np.int64(50), learning_rate=np.float64(0.1)).fit(x, y)
+    LehmerClassifier(units=np.int64(2), epochs=np.int32(1), batch=np.int64(50), learning_rate=np.float32(0.1)).fit(x, y)
 
 
 def test_without_scikit_learn_the_error_says_how_to_install_it():
