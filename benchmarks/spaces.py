@@ -15,11 +15,11 @@ from pinnkit.runs import SPACES, make_space
 
 SEEDS = (0, 1, 2)
 DOCS = Path(__file__).parent.parent / "docs"
-HEAD = "| space | method | functions | parameters | true error (quartiles) | estimated | seconds |"
+HEAD = "| space | method | functions | parameters | true error (least, largest) | estimated | seconds |"
 SECTIONS = (
     ("poisson-hf", "## Strong form: `solve poisson-hf --set problem.n=1 --space NAME --budget 60s`", 1e-6,
-     "Spaces of smooth functions are to reach 1e-6. Second derivatives are unbounded at double roots of `iat` and at zeros "
-     "of `spder`, which their draws avoid; those of `relu-positional` tell nothing of its kinks."),
+     "Spaces of smooth functions are to reach 1e-6. Second derivatives are unbounded at double roots of `iat` and at "
+     "zeros of `spder`, which their draws avoid; those of `relu-positional` tell nothing of its kinks."),
     ("poisson-energy", "## Energy form: `solve poisson-energy --space NAME --budget 60s`", 1e-3,
      "The energy is minimised, never squared; first derivatives are enough. Its quadratic form has the square of the "
      "condition number, which limits smooth spaces to about 1e-8 in double precision."),
