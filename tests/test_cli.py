@@ -60,13 +60,12 @@ def problem_file(equation="lambda u: u.laplacian - 1", conditions=ZERO, more="",
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("poison-hf", "unknown problem 'poison-hf'. Did you mean 'poisson-hf'? Known: burgers, "),
+        ("poison-hf", "unknown problem 'poison-hf'. Did you mean 'poisson-hf'? Known: advection, "),
         ("burgers --space lrn", "unknown space 'lrn'. Did you mean 'lrnn'? Known: lrnn, iat, lehmer"),
         ("burgers --method adm", "unknown method 'adm'. Did you mean 'adam'? Known: auto, least-squares, ritz, adam"),
         ("burgers --method adam+", "unknown method ''. Known: auto, "),
         ("burgers --method adam+auto", "method adam+auto: auto chooses methods by itself"),
         ("poisson-hf --method adam+least-squares", "least-squares cannot be part of a sequence"),
-        ("burgers --method least-squares", "least squares needs a linear problem, but equation 'momentum' "),
         ("burgers --space mlp --set space.with=3", "unknown option of space mlp 'with'. Did you mean 'width'?"),
         ("burgers --space mlp --set space.width=0", "space mlp: width must be a positive whole number, got 0."),
         ("burgers --space mlp --set space.width=2.5", "space.width must be a whole number or None, got 2.5."),
@@ -325,7 +324,7 @@ def test_list_is_plain_text_with_options():
     assert (code, err) == (0, "")
     assert "  siren            A network of sines with its authors' initialisation.\n" in out
     assert "  poisson-hf       -Laplace u = f on [-1, 1]^2" in out
-    assert "  least-squares    Least squares over frozen spaces of growing size, for linear problems. [" in out
+    assert "  least-squares    Least squares over frozen spaces of growing size, with Newton" in out
     assert not any(mark in out for mark in ("`", ":math:", "\\"))
     sections = [line for line in out.splitlines() if not line.startswith(" ")]
     assert sections == ["problems", "spaces", "methods"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..domains import SpaceTime
 from .adam import Adam
 from .lbfgs import LBFGS
 from .least_squares import LeastSquares
@@ -28,13 +29,16 @@ class Auto:
             The method, and why in one line.
         """
         culprit, energy = task.problem.nonlinear, bool(task.problem.energies)
-        if culprit is not None:
+        steady = not isinstance(task.problem.domain, SpaceTime)
+        if culprit is not None and (energy or task.problem.trainable_parameters or not steady):
             kind = "quadratic" if energy else "linear"
             return Sequence([Adam(), LBFGS()]), f"{culprit} is not {kind}: Adam, then L-BFGS"
         if task.space is not None and not task.space.frozen:
             return Sequence([Adam(), LBFGS()]), f"{task.space.title} needs training: Adam, then L-BFGS"
         if energy:
             return Ritz(), "the energy is quadratic: its minimum over a frozen space"
+        if culprit is not None:
+            return LeastSquares(), f"{culprit} is not linear: Newton's method over frozen spaces"
         return LeastSquares(), "the problem is linear: least squares over a frozen space"
 
     def start(self, task: Task) -> Run:

@@ -18,6 +18,12 @@ FINER = 2
 """How many times as many nodes an energy is measured on as it was made least on."""
 
 
+def collocation_sizes(trial: Trial, task: Task, oversampling: float) -> tuple[int, int]:
+    """Choose the numbers of points in the interior, for each equation, and on the boundary, for all conditions."""
+    rows = math.ceil(oversampling * (trial.space.size + 1) * len(task.problem.unknowns))
+    return -(-rows // max(1, len(task.problem.equations))), rows // 2
+
+
 @torch.no_grad()
 def solve_head(
     trial: Trial,
@@ -43,9 +49,8 @@ def solve_head(
         InputError: a quadratic energy has no minimum.
     """
     unknowns, problem = len(task.problem.unknowns), task.problem
-    rows = math.ceil(oversampling * (trial.space.size + 1) * unknowns)
-    points = -(-rows // max(1, len(problem.equations)))
-    matrix, side = task.discretisation(points, rows // 2, generator).system(trial, about)
+    points, boundary_points = collocation_sizes(trial, task, oversampling)
+    matrix, side = task.discretisation(points, boundary_points, generator).system(trial, about)
     if not (torch.isfinite(matrix).all() and torch.isfinite(side).all()):
         return math.inf
     if not problem.energies:
@@ -62,5 +67,5 @@ def solve_head(
         return math.inf  # where a general energy is not convex, there is no Newton step
     trial.set_head(coefficients.reshape(unknowns, -1))
     # On other and more nodes: an energy may be far too low where functions are rough between the nodes.
-    finer = EnergyIntegral(problem, FINER * points, FINER * (rows // 2), task.dtype, task.device)
+    finer = EnergyIntegral(problem, FINER * points, FINER * boundary_points, task.dtype, task.device)
     return sum(finer.change(lambda x: trial(x) - trial.lift(x), about or trial.lift, trial.space.size + 1))

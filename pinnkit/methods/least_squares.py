@@ -1,4 +1,4 @@
-"""Least squares: the head of a frozen space in one shot, for linear problems."""
+"""Least squares: the head of a frozen space in one shot, or by Newton's method."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from .task import Task
 
 @dataclass(frozen=True)
 class LeastSquares(FrozenSpaces):
-    """Least squares over frozen spaces of growing size, for linear problems.
+    """Least squares over frozen spaces of growing size, with Newton's method where the problem is not linear.
 
     Each round draws two independent spaces of one size on independent points and solves for both heads. The solution
     is the one with the smaller residual r, and what the two differ by, times r / sqrt(r^2 + r'^2), estimates its error:
     independent errors in the proportion of the residuals add up like that. Frequencies are spread around the spectrum
     of the data by as many cells as give the smallest residual.
+
+    A nonlinear problem is linearised about the solution of the round before, so that one step or two are enough in
+    every round but the first.
 
     Args:
         start_size: basis functions of the first round, where the space leaves its size open.
@@ -39,14 +42,13 @@ class LeastSquares(FrozenSpaces):
             The run.
 
         Raises:
-            InputError: the problem is not linear, or is an energy.
+            InputError: the problem is an energy, or has parameters to be found.
         """
         if task.problem.energies:
             raise InputError("least squares needs equations, but this problem is an energy: use the method ritz.")
-        if (culprit := task.problem.nonlinear) is not None:
+        if task.problem.trainable_parameters:
             raise InputError(
-                f"least squares needs a linear problem, but {culprit} fails the test of superposition; "
-                "use the method adam+lbfgs instead."
+                f"least squares finds no parameters, but {task.problem.nonlinear} is to be found; use adam+lbfgs."
             )
         return LeastSquaresRun(self, task)
 

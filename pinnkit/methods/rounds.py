@@ -14,6 +14,7 @@ from ..spaces import LRNN, Space
 from ..spaces.space import whole
 from .error_estimate import difference, geometric_error
 from .head import solve_head
+from .newton import newton_head
 from .stopping import Budget, Status, Step, Stop
 from .task import Task
 
@@ -69,7 +70,10 @@ class Rounds(ABC):
         """Draw a space, solve for its head, and return what is made least (residual or energy) with it."""
         generator = self.task.generator(self.round, draw)
         trial = self.task.trial(self._sized(self.round), generator, spread)
-        return solve_head(trial, self.task, generator, self.method.oversampling), trial
+        if self.task.problem.nonlinear is None:
+            return solve_head(trial, self.task, generator, self.method.oversampling), trial
+        guess = self.trial if self.round else None
+        return newton_head(trial, self.task, generator, self.method.oversampling, guess), trial
 
     @abstractmethod
     def _share(self, best: tuple[float, Trial], other: tuple[float, Trial]) -> float:
@@ -89,6 +93,9 @@ class Rounds(ABC):
         self.trial = best[1]
         # Measured first draw first, because where both are of one fixed basis it is the first one's correction.
         numerical = difference(pair[0][1], pair[1][1], self.task) * self._share(best, other)
+        if self.task.problem.nonlinear is not None:
+            # Both draws may have found one and the same wrong function; its residual is large then. (Our choice.)
+            numerical = max(numerical, best[0])
         geometric = geometric_error(self.trial, self.task)
         self.round += 1
         stop = self._stop(numerical, geometric, time.perf_counter() - started, budget)

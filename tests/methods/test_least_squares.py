@@ -66,12 +66,6 @@ def poisson(**options):
     )  # fmt: skip
 
 
-def test_nonlinear_problems_are_refused():
-    problem = pk.Problem(domain=LINE, unknowns="u", equations={"bratu": lambda u: u.xx + torch.exp(u)})
-    with pytest.raises(pk.InputError, match="equation 'bratu' fails the test of superposition; use"):
-        pk.solve(problem, method=LeastSquares())
-
-
 @pytest.mark.parametrize("space", [
     pk.LRNN(rank=40), pk.LRNN(rank=40, components=3, projection="free", omega=5.0), pk.SIREN(60, 1, 5.0),
     pk.RandomFeatures(40), pk.RandomFeatures(40, "product"), pk.RandomFeatures(60, "tanh"),

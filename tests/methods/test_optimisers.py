@@ -117,7 +117,9 @@ def test_auto_asks_what_kind_of_problem_it_is():
                   pk.LRNN(activation="relu"), pk.KAN(order=1)):
         method, why = Auto().choose(task(linear(), space=space))
         assert method.name == "adam+lbfgs" and "needs training" in why
-    for problem, culprit in ((nonlinear(), "equation 'e'"), (inverse(), "the trainable parameter 'k'")):
+    method, why = Auto().choose(task(nonlinear(), space=None))
+    assert method.name == "least-squares" and why.startswith("equation 'e' is not linear: Newton's method")
+    for problem, culprit in ((inverse(), "the trainable parameter 'k'"), (pk.load_problem("burgers"), "equation 'mom")):
         method, why = Auto().choose(task(problem))
         assert method.name == "adam+lbfgs" and why.startswith(culprit)
 
