@@ -65,7 +65,7 @@ def picture():
         panel.imshow(best.reshape(n, n).T, origin="lower", cmap="viridis")
         panel.set_title(name, fontsize=8)
     (DOCS / "figures").mkdir(exist_ok=True)
-    figure.savefig(DOCS / "figures" / "spaces.png", dpi=80)
+    figure.savefig(DOCS / "figures" / "spaces.png", dpi=66)
     plt.close(figure)
 
 
