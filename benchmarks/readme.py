@@ -16,6 +16,11 @@ CASES = [
     ("poisson-hf", {"n": 32}, {}),
     ("helmholtz", {"k": 10.0}, {}),
     ("poisson-mesh", {}, {}),
+    ("poisson-energy", {}, {}),
+    ("poisson-multiscale", {}, {}),
+    ("heat-disk", {}, {}),
+    ("advection", {}, {}),
+    ("kovasznay", {}, {}),
     ("poisson-hf", {"n": 4}, {"space": pk.SIREN(), "method": pk.Sequence([pk.Adam(), pk.LBFGS()])}),
     ("poisson-hf", {"n": 4}, {"space": pk.MLP(), "method": pk.Adam()}),
 ]
