@@ -61,8 +61,7 @@ def accuracy(net, data):
 
 def count(net):
     kernels = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | AnalyticConv2d)]
-    of = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
-    return of(net), sum(map(of, kernels))
+    return tuple(sum(p.numel() for part in parts for p in part.parameters()) for parts in ([net], kernels))
 
 
 def networks(seed, data):

@@ -12,7 +12,6 @@ import pytest
 from commandline import ENVIRONMENT, LONG, run
 
 import pinnkit as pk
-from pinnkit.runs import SPACES
 
 HEAD = "import math\nimport torch\nimport pinnkit as pk\n\ndef problem():\n"
 SQUARE = """\
@@ -317,35 +316,6 @@ def test_checkpoints_that_cannot_be_used(run_of_square):
         "the checkpoint in run/checkpoint is damaged ("
     )
     assert broken(other_space).startswith("the checkpoint in run/checkpoint does not fit what run.json says (")
-
-
-def test_list_is_plain_text_with_options():
-    code, out, err = run("list")
-    assert (code, err) == (0, "")
-    assert "  siren            A network of sines with its authors' initialisation.\n" in out
-    assert "  poisson-hf       -Laplace u = f on [-1, 1]^2" in out
-    assert "  least-squares    Least squares over frozen spaces of growing size, with Newton" in out
-    assert not any(mark in out for mark in ("`", ":math:", "\\"))
-    sections = [line for line in out.splitlines() if not line.startswith(" ")]
-    assert sections == ["problems", "spaces", "methods"]
-    for line in out.splitlines():
-        assert line in sections or line[18:].strip()
-    for kind in sections:
-        part = run("list", kind).out
-        assert part.startswith(kind + "\n") and part in out
-
-
-def test_each_space_is_listed_with_its_formula_options_and_reference():
-    out = run("list", "spaces").out
-    assert max(map(len, out.splitlines())) <= 120
-    siren = out[out.index("  siren ") :].splitlines()
-    assert siren[1].split(maxsplit=1) == ["formula", pk.SIREN.formula]
-    assert siren[2].split(maxsplit=1) == ["options", "width, depth, omega=30"]
-    assert siren[3].split(maxsplit=1) == ["reference", "Sitzmann et al. 2020, arXiv:2006.09661"]
-    # A name stands at the left, what belongs to it is indented, and every space has all of it.
-    names = [line.split()[0] for line in out.splitlines()[1:] if not line.startswith(" " * 3)]
-    assert names == list(SPACES)
-    assert out.count("  formula    ") == out.count("  options    ") == out.count("  reference  ") == len(names)
 
 
 def test_new_writes_a_file_that_runs():

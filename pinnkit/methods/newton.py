@@ -64,7 +64,7 @@ def newton_head(
         if inside and not loss < before:
             trial.set_head(head)
             break
-        if length == 1 and (loss > 0.5 * before or loss < NEAR * linear * side.norm().item()):
+        if length == 1 and (loss > 0.9 * before or loss < NEAR * linear * side.norm().item()):
             break
         # A copy, because the head of the trial function itself is about to change.
         before, about = loss, copy.deepcopy(trial)

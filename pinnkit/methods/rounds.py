@@ -63,8 +63,12 @@ class Rounds(ABC):
         self.grows = self.space.resized(2) is not self.space
         self.trial: Trial = task.trial(self._sized(0), task.generator(0, 0), 1.0)
 
+    def _size(self, number: int) -> int:
+        """Give the number of functions that a round asks for; a space may round it."""
+        return min(self.method.start_size * 2**number, self.method.max_size)
+
     def _sized(self, number: int) -> Space:
-        return self.space.resized(min(self.method.start_size * 2**number, self.method.max_size))
+        return self.space.resized(self._size(number))
 
     def _candidate(self, draw: int, spread: float) -> tuple[float, Trial]:
         """Draw a space, solve for its head, and return what is made least (residual or energy) with it."""
@@ -109,8 +113,7 @@ class Rounds(ABC):
             return Stop(Status.CONVERGED, f"estimated error {error:.1e} within {self.task.tolerance:g}")
         if 10 * numerical < geometric:
             return Stop(Status.STALLED, f"the mesh's facets limit the accuracy to about {geometric:.1e}; refine it")
-        # By the size that was asked for: a space may round it.
-        if not self.grows or self.method.start_size * 2 ** (self.round - 1) >= self.method.max_size:
+        if not self.grows or self._size(self.round - 1) == self.method.max_size:
             return Stop(Status.STALLED, f"estimated error {error:.1e} with all of {size} functions")
         # Twice the functions cost four to eight times as much, but the first round also searched all spreads.
         if (2 if self.round == 1 else 4) * seconds > budget.remaining_seconds:

@@ -38,8 +38,9 @@ def spder(z: Any) -> Any:
     v = z.value
     s, c, inverse = torch.sin(v), torch.cos(v), _inverse_root(v)
     root, slope = torch.abs(v) * inverse, 0.5 * torch.sign(plain(v)) * inverse
-    second = lambda: 2 * c * slope - s * (root + 0.25 * inverse * inverse * inverse)  # noqa: E731
-    return chain(z, s * root, c * root + s * slope, second)
+    return chain(
+        z, s * root, c * root + s * slope, lambda: 2 * c * slope - s * (root + 0.25 * inverse * inverse * inverse)
+    )
 
 
 def _inverse_root(z: Any) -> Any:

@@ -70,7 +70,9 @@ def test_every_place_has_the_kernel_of_its_family():
 
 
 def test_parameter_counts():
-    of = lambda m: sum(p.numel() for p in m.parameters())  # noqa: E731
+    def of(module):
+        return sum(p.numel() for p in module.parameters())
+
     for name, each in {"G": 5, "Lg": 2, "Lt": 2, "Tf": 4, "Ts": 4, "P": 25}.items():
         assert of(layer(3, 8, 5, mosaic=name)) == 24 * each + 8
     mixed = layer(3, 64, 5, mosaic="G30 Lg15 Lt15 Tf30 Ts6 P96", bias=False)

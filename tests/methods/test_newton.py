@@ -86,3 +86,15 @@ def test_parameters_are_not_found_by_least_squares():
     )
     with pytest.raises(pk.InputError, match="finds no parameters, but the trainable parameter 'k' is to be found"):
         pk.LeastSquares().start(Task(problem))
+
+
+def test_steps_that_overshoot_are_shortened():
+    """Newton's method on atan(u - g) runs away from zero, where the slope is small."""
+    def exact(p):
+        return 2 + 0.2 * p.x**2
+
+    problem = pk.Problem(
+        domain=pk.Interval(-1, 1), unknowns="u", equations={"e": lambda u, p: torch.atan(u.value - exact(p))},
+        reference=exact,
+    )  # fmt: skip
+    assert pk.solve(problem, method=pk.LeastSquares(start_size=100, max_size=100)).relative_l2 < 1e-8
