@@ -8,6 +8,7 @@ from .drive import drive as drive
 from .error_estimate import correction_size as correction_size
 from .error_estimate import difference as difference
 from .error_estimate import energy_residual as energy_residual
+from .fallback import FallbackRun as FallbackRun
 from .lbfgs import LBFGS as LBFGS
 from .least_squares import LeastSquares as LeastSquares
 from .ridge import solve_least_squares as solve_least_squares

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 
 from ..domains import SpaceTime
 from .adam import Adam
+from .fallback import FallbackRun
 from .lbfgs import LBFGS
 from .least_squares import LeastSquares
 from .ritz import Ritz
 from .sequence import Sequence
 from .task import Method, Run, Task
 
-
 @dataclass(frozen=True)
 class Auto:
-    """Least squares for linear problems and Ritz for quadratic energies in spaces that serve frozen; else training."""
+    """Least squares for linear problems and Ritz for quadratic energies in spaces that serve frozen; else training.
+
+    Where a frozen space fails (it stalls with an estimated error above one percent, or diverges) and budget is left,
+    all parameters are trained, and the better of the two solutions is kept.
+    """
 
     name = "auto"
 
@@ -30,17 +34,23 @@ class Auto:
         """
         culprit, energy = task.problem.nonlinear, bool(task.problem.energies)
         steady = not isinstance(task.problem.domain, SpaceTime)
+        training = self.fall_back()
         if culprit is not None and (energy or task.problem.trainable_parameters or not steady):
-            kind = "quadratic" if energy else "linear"
-            return Sequence([Adam(), LBFGS()]), f"{culprit} is not {kind}: Adam, then L-BFGS"
+            return training, f"{culprit} is not {'quadratic' if energy else 'linear'}: all parameters are trained"
         if task.space is not None and not task.space.frozen:
-            return Sequence([Adam(), LBFGS()]), f"{task.space.title} needs training: Adam, then L-BFGS"
+            return training, f"{task.space.title} needs training"
         if energy:
             return Ritz(), "the energy is quadratic: its minimum over a frozen space"
         if culprit is not None:
             return LeastSquares(), f"{culprit} is not linear: Newton's method over frozen spaces"
         return LeastSquares(), "the problem is linear: least squares over a frozen space"
 
+    def fall_back(self) -> Method:
+        """Give the method that trains all parameters, where no other fits or the one that was chosen has failed."""
+        return Sequence([Adam(), LBFGS()])
+
     def start(self, task: Task) -> Run:
         """Begin work with the chosen method."""
-        return self.choose(task)[0].start(task)
+        chosen, fallback = self.choose(task)[0], self.fall_back()
+        run = chosen.start(task)
+        return run if hasattr(run, "training") else FallbackRun(run, chosen, fallback, task)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..domains import Mesh
-from ..methods import Auto, Method, Outcome, Run, Task, energy_residual
+from ..methods import Auto, FallbackRun, Method, Outcome, Run, Task, energy_residual
 from ..problem import Trial
 from ..solution import Solution
 from .provenance import peak_memory
@@ -26,13 +26,14 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
     """
     task, trial, progress = solution.task, solution.trial, outcome.progress
     picked = method.choose(task)[0] if isinstance(method, Auto) else method
+    name = run.name if isinstance(run, FallbackRun) else picked.name
     errors = solution.errors()
     numbers = [*trial.parameters()]
     last = [r["estimated_error"] for r in progress.history if r["estimated_error"] is not None]
     metrics: dict[str, Any] = {
         "problem": task.problem.name,
         "space": trial.space.title,
-        "method": picked.name,
+        "method": name,
         "parameters": sum(p.numel() for p in numbers),
         "trainable": sum(p.numel() for p in numbers if p.requires_grad) if hasattr(run, "training")
         else trial.space.head.weight.numel() + trial.space.head.bias.numel(),
