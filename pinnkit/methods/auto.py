@@ -13,6 +13,7 @@ from .ritz import Ritz
 from .sequence import Sequence
 from .task import Method, Run, Task
 
+
 @dataclass(frozen=True)
 class Auto:
     """Least squares for linear problems and Ritz for quadratic energies in spaces that serve frozen; else training.

@@ -15,10 +15,13 @@ from ..spaces.space import whole
 from .error_estimate import difference, geometric_error
 from .head import solve_head
 from .newton import newton_head
+from .null_space import undetermined
 from .stopping import Budget, Status, Step, Stop
 from .task import Task
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
+DOUBTFUL = 1e-2
+"""Draws that differ by more, with residuals smaller than that by as much again, suggest several solutions."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class Rounds(ABC):
             numerical = max(numerical, best[0])
         geometric = geometric_error(self.trial, self.task)
         self.round += 1
+        if numerical > DOUBTFUL and best[0] < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
+            return Step(best[0], 1, numerical, Stop(Status.UNDETERMINED, free))
         stop = self._stop(numerical, geometric, time.perf_counter() - started, budget)
         return Step(best[0], 1, math.hypot(numerical, geometric), stop)
 

@@ -17,6 +17,7 @@ class Status(enum.Enum):
     CONVERGED = "converged"
     BUDGET_SPENT = "budget spent"
     STALLED = "stalled"
+    UNDETERMINED = "undetermined"
     DIVERGED = "diverged"
     INTERRUPTED = "interrupted"
 
@@ -38,12 +39,14 @@ class Step:
         steps: how many steps of the method it counts for.
         estimated_error: relative error estimate, where the step made one.
         stop: set when the method is done.
+        note: what else happened, for the history: a restart, or the next method's turn.
     """
 
     loss: float
     steps: int = 1
     estimated_error: float | None = None
     stop: Stop | None = None
+    note: str | None = None
 
 
 UNITS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}

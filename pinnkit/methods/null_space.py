@@ -1,0 +1,71 @@
+"""Functions that equations and conditions do not determine."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..problem import Trial, validation_points
+from .head import collocation_sizes
+from .task import Task
+
+UNSEEN = 1e-8
+"""A function as large as the solution that changes the relative residual by less is not determined."""
+HARDLY = 1e-4
+"""So are, to this accuracy, further ones: a small space holds no exact copies of most functions."""
+POINTS = 2048
+LARGEST = 700
+
+
+@torch.no_grad()
+def undetermined(trial: Trial, task: Task) -> str | None:
+    r"""Find the functions of a trial space that the residuals do not see, and describe them.
+
+    With the residuals' matrix A, the values :math:`\Phi` of the basis and the solution's own sizes, the stacked matrix
+    has the factors :math:`(A / |A c|, \Phi / |\Phi c|) = Q R`, and the singular values of Q's upper part tell how
+    much of a function is seen (a generalised singular value decomposition; Golub and Van Loan 2013, section 8.7.4).
+    Combinations that are nothing but rounding count as seen. (The thresholds are our choice.)
+
+    Args:
+        trial: a solution whose residual is small.
+        task: its task.
+
+    Returns:
+        What is not determined, in words; None where everything is, or the basis is too large to tell quickly.
+    """
+    problem, unknowns = task.problem, range(len(task.problem.unknowns))
+    if problem.energies or (trial.space.size + 1) * len(unknowns) > LARGEST:
+        return None
+    sizes = collocation_sizes(trial, task, 4.0)
+    about = None if problem.nonlinear is None else trial
+    matrix, _ = task.collocation(*sizes, task.generator(5, 5)).system(trial, about)
+    x = validation_points(problem, POINTS).to(task.dtype, task.device).coordinates
+    functions = torch.block_diag(*(trial.columns(x, k) for k in unknowns))
+    head = torch.cat([trial.space.head.weight, trial.space.head.bias[:, None]], 1).reshape(-1)
+    stacked = torch.cat([matrix / (matrix @ head).norm(), functions / (functions @ head).norm()])
+    if not torch.isfinite(stacked).all():
+        return None
+    # Columns are scaled, because Householder's errors are relative to them.
+    orthonormal = torch.linalg.qr(stacked / stacked.norm(dim=0)).Q
+    _, seen, directions = torch.linalg.svd(orthonormal[: len(matrix)], full_matrices=False)
+    if seen[-1] > UNSEEN:
+        return None
+    found = orthonormal[len(matrix) :] @ directions[seen < HARDLY].mT
+    return _describe(found.mT.reshape(-1, len(unknowns), len(x)), problem.unknowns, problem.domain.dimension)
+
+
+def _describe(found: Tensor, unknowns: tuple[str, ...], dimension: int) -> str:
+    """Put functions ``(count, K, n)`` into words."""
+    size, variation = found.square().sum((0, 2)), (found - found.mean(-1, keepdim=True)).square().sum()
+    moved = [name for name, part in zip(unknowns, size.tolist(), strict=True) if part > 1e-6 * size.sum()]
+    if len(found) == 1 and variation < 1e-6 * size.sum():
+        where = ", ".join(["..."] * dimension)
+        return (
+            f"the problem determines {' and '.join(moved)} up to a constant only; prescribe a value, such as "
+            f"pk.Observations([[{where}]], {moved[0]}=[0.0])"
+        )
+    functions = "a function that changes" if len(found) == 1 else f"{len(found)} or more functions that change"
+    return (
+        f"the problem does not determine {' and '.join(moved)}: there are {functions} no residual; is a condition "
+        "missing?"
+    ).replace("there are a", "there is a")
