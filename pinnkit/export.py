@@ -102,10 +102,11 @@ def fields_on(solution: Solution, nodes: np.ndarray) -> dict[str, np.ndarray]:
         Arrays ``(n,)`` by name: each unknown, ``<unknown>_reference`` and ``<unknown>_error``.
     """
     unknowns = solution.problem.unknowns
-    values = solution(nodes).reshape(len(nodes), -1).astype(np.float64)
+    points = solution.points(torch.from_numpy(nodes))
+    values = solution(points).reshape(len(nodes), -1).to(torch.float64).numpy()
     fields = {name: values[:, k] for k, name in enumerate(unknowns)}
     if callable(solution.problem.reference):
-        exact = evaluate_reference(solution.problem, solution.points(torch.from_numpy(nodes)))
+        exact = evaluate_reference(solution.problem, points)
         for name, tensor in exact.items():
             fields[f"{name}_reference"] = tensor.numpy()
             fields[f"{name}_error"] = fields[name] - fields[f"{name}_reference"]
@@ -135,6 +136,6 @@ def reference_points(solution: Solution) -> tuple[np.ndarray, dict[str, np.ndarr
     found = reference_values(solution.problem)
     assert found is not None
     x = found[0].coordinates.numpy()
-    values = solution(x).reshape(len(x), -1)
+    values = solution(found[0]).reshape(len(x), -1).numpy()
     errors = {n: values[:, solution.problem.unknowns.index(n)] - v.numpy() for n, v in found[1].items()}
     return x, errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from .domains import Points
 from .errors import InputError
 from .jets import LAPLACIAN, Key, evaluate, parse_derivative
 from .methods import Status, Task
-from .problem import Problem, Trial, reference_values
+from .problem import Problem, Trial, outside, reference_values
 
 CHUNK = 4096
 
@@ -80,13 +81,19 @@ class Solution:
         return self._evaluate(points, name)
 
     def _evaluate(self, points: Any, name: str) -> Any:
-        names, space = self.problem.coordinates.names, self.problem.coordinates.space
+        names = self.problem.coordinates.names
         key: Key = LAPLACIAN if name == "laplacian" else parse_derivative(name, names, ("laplacian",))
         if isinstance(points, Points):
             if points.names != names:
                 raise InputError(f"points must have the coordinates {', '.join(names)}, got {', '.join(points.names)}.")
-            points = points.coordinates
-        x = torch.as_tensor(points).to(self.task.dtype)
+            return self._values(points.coordinates, key)
+        values = self._values(torch.as_tensor(points), key)
+        self._warn_of_outsiders(torch.as_tensor(points))
+        return values if isinstance(points, Tensor) else values.numpy()
+
+    def _values(self, points: Tensor, key: Key) -> Tensor:
+        names, space = self.problem.coordinates.names, self.problem.coordinates.space
+        x = points.to(self.task.dtype)
         if x.ndim != 2 or x.shape[1] != self.problem.domain.dimension:
             raise InputError(f"points must have shape (n, {len(names)}) for {', '.join(names)}, got {tuple(x.shape)}.")
         parts = []
@@ -95,7 +102,17 @@ class Solution:
                 parts.append(evaluate(self.trial, chunk, [key], space)[key])
         values = torch.cat(parts) if parts else x.new_zeros(0, len(self.problem.unknowns))
         values = values[:, 0] if len(self.problem.unknowns) == 1 else values
-        return values.to(points.device) if isinstance(points, Tensor) else values.cpu().numpy()
+        return values.to(points.device)
+
+    def _warn_of_outsiders(self, points: Tensor) -> None:
+        x = points.to("cpu", torch.float64)
+        if (strayed := outside(self.problem.domain, x)).any():
+            at = ", ".join(f"{v:.6g}" for v in x[strayed][0].tolist())
+            warnings.warn(
+                f"{int(strayed.sum())} of {len(x)} points are outside the domain, first ({at}); the values there mean "
+                "nothing.",
+                stacklevel=4,
+            )
 
     def errors(self) -> dict[str, dict[str, float]]:
         """Measure the true errors.
@@ -117,6 +134,15 @@ class Solution:
                 "max_error": error.abs().max().item(),
             }
         return result
+
+    def quantities(self) -> dict[str, dict[str, Any]]:
+        """Measure the quantities of the problem.
+
+        Returns:
+            For each one ``value``, ``expected``, ``error`` and ``relative_error``; see `Quantity`.
+        """
+        like = torch.zeros((), dtype=self.task.dtype, device=self.task.device)
+        return {name: quantity.measure(self.trial, like) for name, quantity in self.problem.quantities.items()}
 
     def points(self, coordinates: Tensor) -> Points:
         """Give points the problem's coordinate names."""

@@ -114,3 +114,13 @@ def test_solving_draws_no_global_random_numbers(problem):
     before = torch.get_rng_state()
     pk.solve(problem, method=pk.Adam(points=50, boundary_points=20), budget="2steps")
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_points_outside_the_domain_are_told(recwarn):
+    problem = pk.load_problem("poisson-hf", {"n": 1})
+    solution = pk.solve(problem, method=pk.LeastSquares(start_size=20, max_size=20))
+    solution(torch.tensor([[1.0, 1.0], [0.3, -1.0]], dtype=torch.float64))
+    assert not recwarn
+    message = r"1 of 2 points are outside the domain, first \(0, 1.5\); the values there mean nothing\."
+    with pytest.warns(UserWarning, match=message):
+        solution([[0.0, 0.5], [0.0, 1.5]])

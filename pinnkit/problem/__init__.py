@@ -8,6 +8,7 @@ from .conditions import Initial as Initial
 from .conditions import Neumann as Neumann
 from .conditions import Periodic as Periodic
 from .conditions import Robin as Robin
+from .conditions import outside as outside
 from .energy import Energy as Energy
 from .energy_integral import EnergyIntegral as EnergyIntegral
 from .observations import Observations as Observations

@@ -97,12 +97,28 @@ def check_place(title: str, region: Region, points: Points, domain: Domain) -> N
                 f"{title}: this is no part of the domain's boundary with the domain on its inner side; take it from "
                 f"the problem's own domain, such as domain.boundary[{name!r}]."
             )
-    elif (outside := ((x < domain.bounds[0] - probe) | (x > domain.bounds[1] + probe)).any(1)).any():
-        at = ", ".join(f"{v:.6g}" for v in x[outside][0].tolist())
+    elif (strayed := outside(domain, x)).any():
+        at = ", ".join(f"{v:.6g}" for v in x[strayed][0].tolist())
         raise InputError(
-            f"{title}: {int(outside.sum())} of {len(x)} points are outside the domain, first ({at}); the domain lies "
+            f"{title}: {int(strayed.sum())} of {len(x)} points are outside the domain, first ({at}); the domain lies "
             f"in {domain.bounds.tolist()}."
         )
+
+
+def outside(domain: Domain, x: Tensor) -> Tensor:
+    """Tell which points are outside by more than rounding, or than facets may be off the boundary that they stand for.
+
+    Args:
+        domain: the domain.
+        x: points, shape ``(n, d)``.
+
+    Returns:
+        bool ``(n,)``.
+    """
+    slack = PROBE * (domain.bounds[1] - domain.bounds[0]).norm()
+    if domain.facet_offsets is not None:
+        slack = slack + (domain.bounds[1] - domain.bounds[0]).norm() / 20
+    return domain.signed_distance(x) > slack
 
 
 class Condition:
@@ -190,7 +206,7 @@ class Dirichlet(_Prescribed):
 
     Args:
         on: the part of the boundary.
-        hard: build the condition into the trial space, so that it holds exactly (on faces of boxes).
+        hard: build the condition into the trial space, so that it holds exactly.
         data: for each unknown a number or a function of points.
     """
 
@@ -215,15 +231,16 @@ class Neumann(_Prescribed):
 
     Args:
         on: the part of the boundary.
+        hard: build the condition into the trial space, so that it holds exactly.
         data: for each unknown a number or a function of points.
     """
 
     verb = "Neumann"
 
-    def __init__(self, *, on: Boundary, **data: Datum) -> None:
+    def __init__(self, *, on: Boundary, hard: bool = False, **data: Datum) -> None:
         """Keep what holds where; see the class."""
         super().__init__(data)
-        self.on = on
+        self.on, self.hard = on, hard
 
     def region(self, domain: Domain) -> Boundary:
         """Give the part of the boundary."""
@@ -250,14 +267,17 @@ class Robin(Neumann):
         on: the part of the boundary.
         alpha: coefficient of the value, a number or a function of points.
         beta: coefficient of the normal derivative.
+        hard: build the condition into the trial space, so that it holds exactly.
         data: for each unknown a number or a function of points.
     """
 
     verb = "Robin"
 
-    def __init__(self, *, on: Boundary, alpha: Datum = 1.0, beta: Datum = 1.0, **data: Datum) -> None:
+    def __init__(
+        self, *, on: Boundary, alpha: Datum = 1.0, beta: Datum = 1.0, hard: bool = False, **data: Datum
+    ) -> None:
         """Keep what holds where; see the class."""
-        super().__init__(on=on, **data)
+        super().__init__(on=on, hard=hard, **data)
         self.alpha, self.beta = alpha, beta
 
     def residual(self, field: Any, points: Points, datum: Any) -> Tensor:

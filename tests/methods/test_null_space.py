@@ -31,7 +31,8 @@ def reason(problem):
 def test_a_constant_is_named_with_the_way_to_fix_it():
     text = reason(poisson(pk.Neumann(u=0.0, on=SQUARE.boundary)))
     assert text == (
-        "the problem determines u up to a constant only; prescribe a value, such as pk.Observations([[..., ...]], u=[0.0])"
+        "the problem determines u up to a constant only; prescribe a value, such as "
+        "pk.Observations([[..., ...]], u=[0.0])"
     )
     fixed = poisson(pk.Neumann(u=0.0, on=SQUARE.boundary), pk.Observations([[0.0, 0.0]], u=[1.0]))
     assert pk.solve(fixed, budget="30s", tolerance=1e-8).status is Status.CONVERGED

@@ -155,3 +155,14 @@ def test_single_precision_data_serve_single_precision_points():
     )  # fmt: skip
     single = Collocation(problem, 50, 20, torch.Generator().manual_seed(0), torch.float32)
     assert single.residuals(known)[1].dtype == torch.float32
+
+
+def test_measured_points_in_a_notch_of_the_domain_are_outside():
+    ell = pk.Polygon([[0, 0], [2, 0], [2, 1], [1, 1], [1, 2], [0, 2]])
+    with pytest.raises(pk.InputError, match=r"1 of 2 points are outside the domain, first \(1.5, 1.5\)"):
+        pk.Problem(
+            domain=ell,
+            unknowns="u",
+            equations={"e": lambda u: u.laplacian},
+            conditions=[pk.Observations([[0.5, 0.5], [1.5, 1.5]], u=[0.0, 1.0])],
+        )
