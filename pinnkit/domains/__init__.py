@@ -7,6 +7,7 @@ from .boundary import Boundary as Boundary
 from .boundary import Piece as Piece
 from .box import Box as Box
 from .box import Interval as Interval
+from .corners import Corner as Corner
 from .csg import Difference as Difference
 from .csg import Intersection as Intersection
 from .csg import Union as Union

@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .approximate_distance import conjunction, round_wall
 from .arguments import positive, vector
-from .ball import directions, sphere
+from .ball import directions, polar, sphere
 from .boundary import Piece
 from .domain import Domain
+from .points import Points
+from .quadrature import gauss_legendre
 
 
 class Annulus(Domain):
@@ -54,6 +57,18 @@ class Annulus(Domain):
     def measure(self) -> float:
         """Area, pi (outer^2 - inner^2)."""
         return math.pi * (self.outer - self.inner) * (self.outer + self.inner)
+
+    def _quadrature(self, n: int) -> tuple[Points, Tensor]:
+        m = max(1, math.ceil((n / 2) ** 0.5 - 1e-6))
+        unit, weights = gauss_legendre(m + 1, 1)
+        radii = self.inner + (self.outer - self.inner) * unit[:, 0]
+        weights = weights * (self.outer - self.inner) * 2 * math.pi * radii
+        return polar(self.center, radii, weights, m, self.names)
+
+    def implicit(self, x: Any) -> Any:
+        """Evaluate a function that is positive inside; see Domain."""
+        walls = (round_wall(self.center, radius, sign) for radius, sign in ((self.inner, -1.0), (self.outer, 1.0)))
+        return conjunction(*(wall.within(x) for wall in walls))
 
     def _distance(self, x: Tensor) -> Tensor:
         r = torch.linalg.vector_norm(x - self.center.to(x), dim=-1)

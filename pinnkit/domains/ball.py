@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .approximate_distance import round_wall
 from .arguments import positive, vector
 from .boundary import Piece
 from .domain import Domain
+from .points import Points
+from .quadrature import gauss_jacobi, gauss_sphere
 
 
 def direction_coordinates(dimension: int) -> int:
@@ -61,8 +64,34 @@ def sphere(name: str, center: Tensor, radius: float, outward: float = 1.0) -> Pi
         direction = directions(unit, d)
         return center + radius * direction, outward * direction
 
+    def rule(n: int) -> tuple[Tensor, Tensor]:
+        return gauss_sphere(max(1, math.ceil((n / 2) ** (1 / max(d - 1, 1)) - 1e-6)), d)
+
     area = d * unit_ball(d) * math.prod([radius] * (d - 1))
-    return Piece(name, area, direction_coordinates(d), place)
+    return Piece(
+        name, area, direction_coordinates(d), place, rule=rule if d <= 3 else None,
+        distances=round_wall(center, radius, outward),
+    )  # fmt: skip
+
+
+def polar(
+    center: Tensor, radii: Tensor, weights: Tensor, m: int, names: tuple[str, ...]
+) -> tuple[Points, Tensor]:
+    """Compose a quadrature rule of spheres.
+
+    Args:
+        center: `(d,)`.
+        radii: `(q,)`, of the spheres.
+        weights: `(q,)`, what the nodes of each sphere weigh together.
+        m: fineness of the rule on each, see `gauss_sphere`.
+        names: of the coordinates.
+
+    Returns:
+        Nodes and weights.
+    """
+    unit, share = gauss_sphere(m, len(center))
+    x = center + radii[:, None, None] * directions(unit, len(center))
+    return Points(x.flatten(0, 1), names), (weights[:, None] * share).flatten()
 
 
 def unit_ball(dimension: int) -> float:
@@ -92,6 +121,18 @@ class Ball(Domain):
     def measure(self) -> float:
         """Volume, pi^(d/2) / Gamma(d/2 + 1) radius^d."""
         return unit_ball(self.dimension) * math.prod([self.radius] * self.dimension)
+
+    def _quadrature(self, n: int) -> tuple[Points, Tensor] | None:
+        d = self.dimension
+        if d > 3:
+            return None
+        m = max(1, math.ceil((n / 2) ** (1 / d) - 1e-6))
+        inward, radial = gauss_jacobi(m, d - 1)
+        return polar(self.center, self.radius * (1 - inward), self.measure * radial, m, self.names)
+
+    def implicit(self, x: Any) -> Any:
+        """Evaluate a function that is positive inside; see Domain."""
+        return round_wall(self.center, self.radius, 1.0).within(x)
 
     def _distance(self, x: Tensor) -> Tensor:
         return torch.linalg.vector_norm(x - self.center.to(x), dim=-1) - self.radius

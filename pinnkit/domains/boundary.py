@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, NameNotFound
+from .approximate_distance import Distances
 from .arguments import count
 from .points import Points
-from .quadrature import gauss_legendre
 from .sampling import UnitStream, draw
 
 Place = Callable[[Tensor], tuple[Tensor, Tensor]]
 Keep = Callable[[Tensor, Tensor], Tensor]
+UnitRule = Callable[[int], tuple[Tensor, Tensor]]
 
 
 class Piece:
@@ -30,6 +31,8 @@ class Piece:
         alias: str | None = None,
         keep: Keep | None = None,
         probes: int = 2**13,
+        rule: UnitRule | None = None,
+        distances: Distances | None = None,
     ) -> None:
         """Compose a piece.
 
@@ -42,6 +45,8 @@ class Piece:
             alias: a second name that it answers to.
             keep: tells which points (from `x, normal`) belong to the piece; None keeps all.
             probes: how many points estimate the kept share.
+            rule: gives at least n nodes of a quadrature rule in unit coordinates, and weights that sum to one.
+            distances: approximate ones, of jets too.
         """
         self.name = name
         self.face = face
@@ -51,6 +56,7 @@ class Piece:
         self.keep = keep
         self.whole_measure = measure
         self._probes = probes
+        self.rule, self.distances = rule, distances
 
     @cached_property
     def measure(self) -> float:
@@ -87,6 +93,26 @@ class Piece:
         """
         x, normal = self.sample(n, generator)
         return x, normal, torch.arange(n)
+
+    def quadrature(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Give a Gauss rule.
+
+        Args:
+            n: how many nodes, at least.
+
+        Returns:
+            Nodes and normals `(m, d)`, and weights `(m,)` that sum to the measure.
+
+        Raises:
+            InputError: if there is none, or only a part of the piece is kept.
+        """
+        if self.rule is None or self.keep is not None:
+            raise InputError(
+                "an integral over a boundary needs Gauss quadrature, which whole pieces of boxes, polygons, meshes, "
+                f"annuli and balls up to three dimensions have; {self.name!r} is none."
+            )
+        unit, weights = self.rule(n)
+        return *self.place(unit), weights * self.measure
 
     def where(self, keep: Keep, probes: int = 2**13) -> "Piece":
         """Keep the part where a test holds.
@@ -217,26 +243,15 @@ class Boundary:
         return Points(x, self.coordinate_names, normal, torch.cat(rows) if offset < len(x) else None)
 
     def quadrature(self, n: int) -> tuple[Points, Tensor]:
-        """Give a Gauss rule on the faces of a box.
+        """Give a Gauss rule on every piece.
 
         Args:
-            n: how many nodes on each face, about.
+            n: how many nodes on each, at least.
 
         Returns:
             Nodes with outward unit normals, float64 on the CPU, and weights ``(m,)`` that sum to the measure.
-
-        Raises:
-            InputError: if a piece is not a whole face of a box.
         """
-        parts = []
-        for piece in self.pieces:
-            if piece.face is None or piece.keep is not None:
-                raise InputError(
-                    f"an energy on a boundary needs Gauss quadrature, which whole faces of boxes have; {piece.name!r} "
-                    "is none."
-                )
-            unit, weights = gauss_legendre(n, piece.dimension)
-            parts.append((*piece.place(unit), weights * piece.measure))
+        parts = [piece.quadrature(n) for piece in self.pieces]
         x, normal, weights = (torch.cat(part) for part in zip(*parts, strict=True))
         return Points(x, self.coordinate_names, normal), weights
 

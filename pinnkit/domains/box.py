@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .approximate_distance import box_face, conjunction
 from .arguments import interval, vector
 from .boundary import Piece
+from .cells import Cells, box_cells
 from .domain import Domain
 from .points import Points
 from .quadrature import gauss_legendre
@@ -56,11 +59,30 @@ class Box(Domain):
         x = self.bounds[0] + unit * (self.bounds[1] - self.bounds[0])
         return Points(x, self.names), weights * self.measure
 
+    def _cells(self, n: int, breaks: Sequence[Sequence[float]]) -> Cells:
+        return box_cells(self.bounds, n, breaks)
+
+    def implicit(self, x: Any) -> Any:
+        """Evaluate a function that is positive inside; see Domain."""
+        bounds = self.bounds.to(dtype=x.dtype, device=x.device)
+        inside = (x - bounds[0]) * (bounds[1] - x) / (bounds[1] - bounds[0])
+        result = inside[:, 0]
+        for axis in range(1, self.dimension):
+            result = conjunction(result, inside[:, axis])
+        return result
+
     def _distance(self, x: Tensor) -> Tensor:
         bounds = self.bounds.to(x)
         beyond = torch.maximum(bounds[0] - x, x - bounds[1])
         outside = torch.linalg.vector_norm(beyond.clamp_min(0), dim=-1)
         return outside + beyond.amax(dim=-1).clamp_max(0)
+
+    def _straight(self) -> Tensor:
+        if self.dimension != 2:
+            return super()._straight()
+        low, high = self.bounds
+        ends = torch.stack([low, torch.stack([high[0], low[1]]), high, torch.stack([low[0], high[1]])])
+        return torch.stack([ends, ends.roll(-1, 0)], 1)
 
     def _pieces(self) -> list[Piece]:
         return [self._face(axis, side) for axis in range(self.dimension) for side in (0, 1)]
@@ -78,7 +100,12 @@ class Box(Domain):
 
         alias = ALIASES[self.dimension][axis][side] if self.dimension in ALIASES else None
         name = f"{self.names[axis]}_{('min', 'max')[side]}"
-        return Piece(name, math.prod(lengths.tolist()), self.dimension - 1, place, (axis, side), alias)
+        k = self.dimension - 1
+        rule = partial(gauss_legendre, dimension=k)
+        return Piece(
+            name, math.prod(lengths.tolist()), k, place, (axis, side), alias, rule=rule,
+            distances=box_face(self.bounds, axis, side),
+        )  # fmt: skip
 
     def __mul__(self, other: Any) -> Domain:
         """Return the product with a box or with a time interval.

@@ -3,11 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .approximate_distance import Distances, TwoSided, conjunction, disjunction, trimmed
 from .ball import Ball, sphere
 from .boundary import Keep, Piece, Place, probes_per_piece
 from .box import Box
@@ -82,6 +84,9 @@ class _Combination(Domain):
     def _candidates(self) -> list[tuple[Tensor, float]]:
         return [*self.first.cavities, *self.second.cavities]
 
+    def _straight(self) -> Tensor:
+        return torch.cat([self.first._straight(), self.second._straight()])
+
     def _wraps(self, center: Tensor, radius: float) -> bool:
         around = sphere("around", center, (1 + PROBE) * radius)
         unit = UnitStream(around.dimension, torch.Generator().manual_seed(0)).draw(2**10)
@@ -129,7 +134,7 @@ class _Combination(Domain):
         return [piece for piece in result if piece.measure > 0]
 
     def _part(self, piece: Piece, name: str, sign: float, keep: Keep, probes: int) -> Piece:
-        whole, before = piece.place, piece.keep
+        whole, before, first = piece.place, piece.keep, self.first.boundary.pieces
 
         def flipped(unit: Tensor) -> tuple[Tensor, Tensor]:
             x, normal = whole(unit)
@@ -142,7 +147,17 @@ class _Combination(Domain):
         place: Place = whole if sign > 0 else flipped
         face = piece.face if self._on_bounds(piece) and sign > 0 else None
         alias = piece.alias if name == piece.name and face is not None else None
-        return Piece(name, piece.whole_measure, piece.dimension, place, face, alias, both, probes)
+        distances = None if piece.distances is None else self._distances(piece.distances, piece in first)
+        return Piece(name, piece.whole_measure, piece.dimension, place, face, alias, both, probes, None, distances)
+
+    @abstractmethod
+    def _distances(self, distances: Distances, of_first: bool) -> Distances:
+        """Turn an operand's distances to a piece of its boundary into those of the combination."""
+
+    def _trimmed(self, distance: TwoSided, other: Domain, outside: bool) -> TwoSided:
+        """Keep the part of a set that is inside or outside the other operand."""
+        sign, size = 1.0 - 2.0 * outside, self.bounds.abs().max().item()
+        return lambda x, side: trimmed(distance(x, side), sign * other.implicit(x), size)
 
     def _on_bounds(self, piece: Piece) -> bool:
         if piece.face is None:
@@ -165,6 +180,15 @@ class Union(_Combination):
     def measure(self) -> float:
         """Sum of the measures less the overlap."""
         return self.first.measure + self.second.measure - self._overlap
+
+    def _distances(self, distances: Distances, of_first: bool) -> Distances:
+        other = self.second if of_first else self.first
+        whole = self._trimmed(distances.everywhere, other, True)
+        return Distances(lambda x: whole(x, 1.0), whole, smooth=False)
+
+    def implicit(self, x: Any) -> Any:
+        """Evaluate a function that is positive inside; see Domain."""
+        return disjunction(self.first.implicit(x), self.second.implicit(x))
 
     def _distance(self, x: Tensor) -> Tensor:
         return torch.minimum(self.first.signed_distance(x), self.second.signed_distance(x))
@@ -194,6 +218,14 @@ class Intersection(_Combination):
     def measure(self) -> float:
         """The overlap."""
         return self._overlap
+
+    def _distances(self, distances: Distances, of_first: bool) -> Distances:
+        other = self.second if of_first else self.first
+        return Distances(distances.within, self._trimmed(distances.everywhere, other, False), distances.smooth)
+
+    def implicit(self, x: Any) -> Any:
+        """Evaluate a function that is positive inside; see Domain."""
+        return conjunction(self.first.implicit(x), self.second.implicit(x))
 
     def _distance(self, x: Tensor) -> Tensor:
         return torch.maximum(self.first.signed_distance(x), self.second.signed_distance(x))
@@ -226,6 +258,22 @@ class Difference(_Combination):
     def measure(self) -> float:
         """The measure of the first less the overlap."""
         return self.first.measure - self._overlap
+
+    def _distances(self, distances: Distances, of_first: bool) -> Distances:
+        if of_first:
+            return Distances(
+                distances.within, self._trimmed(distances.everywhere, self.second, True), distances.smooth
+            )
+        # Seen from outside, where a plane goes on beyond the face that lies in it.
+        def seen(x: Any, side: float) -> Any:
+            return distances.everywhere(x, -side)
+
+        walls = self._trimmed(seen, self.first, False)
+        return Distances(lambda x: seen(x, 1.0), walls, smooth=isinstance(self.second, Ball))
+
+    def implicit(self, x: Any) -> Any:
+        """Evaluate a function that is positive inside; see Domain."""
+        return conjunction(self.first.implicit(x), -self.second.implicit(x))
 
     def _distance(self, x: Tensor) -> Tensor:
         return torch.maximum(self.first.signed_distance(x), -self.second.signed_distance(x))

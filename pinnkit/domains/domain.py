@@ -1,16 +1,18 @@
 """What every domain can do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, NameNotFound
 from .arguments import coordinate_names
 from .boundary import Boundary, Piece
+from .cells import Cells
+from .corners import Corner, find_corners
 from .points import Points
 from .sampling import draw
 
@@ -144,12 +146,54 @@ class Domain(ABC):
             InputError: if there is none for this kind of domain.
         """
         if (found := self._quadrature(n)) is None:
-            kind = type(self).__name__
-            raise InputError(f"an energy needs Gauss quadrature, which boxes have; got {kind}: use equations instead.")
+            raise InputError(
+                "an energy needs Gauss quadrature, which boxes, polygons, meshes, annuli and balls up to three "
+                f"dimensions have; got {type(self).__name__}: mesh it, or use equations instead."
+            )
         return found
+
+    def partition(self, n: int, breaks: Mapping[str, Sequence[float]] | None = None) -> Cells:
+        """Cut the domain into boxes or simplices that fit together.
+
+        Args:
+            n: how many nodes they are to have, at least.
+            breaks: coordinates at which a box is cut, whatever else, by name.
+
+        Returns:
+            The cells. The facets of a piece of the boundary have its face as key, or its name where it has none.
+
+        Raises:
+            InputError: if there are none for this kind of domain.
+            NameNotFound: if there is no such coordinate.
+        """
+        if (found := self._cells(n, [(breaks or {}).get(name, ()) for name in self.names])) is None:
+            raise InputError(
+                "a weak form needs cells, which boxes (with or without time), polygons and meshes have; got "
+                f"{type(self).__name__}: mesh it, or use equations instead."
+            )
+        if unknown := set(breaks or {}) - set(self.names):
+            raise NameNotFound("coordinate in breaks", unknown.pop(), self.names)
+        if breaks and found.simplices:
+            raise InputError("breaks cut boxes only; a polygon or mesh needs cells that end where coefficients jump.")
+        return found
+
+    def _cells(self, n: int, breaks: Sequence[Sequence[float]]) -> Cells | None:
+        return None
 
     def _quadrature(self, n: int) -> tuple[Points, Tensor] | None:
         return None
+
+    def implicit(self, x: Any) -> Any:
+        """Evaluate a function that is positive inside, negative outside, and smooth away from corners.
+
+        Args:
+            x: `(n, d)`, a tensor or a jet.
+
+        Raises:
+            InputError: if there is none for this kind of domain.
+        """
+        kind = f"{type(self).__name__} in {self.dimension} dimensions"
+        raise InputError(f"there is no smooth implicit function of a {kind}: use the soft condition.")
 
     @property
     def cavities(self) -> list[tuple[Tensor, float]]:
@@ -158,6 +202,16 @@ class Domain(ABC):
         Solutions vary there on the scale of the radius, and their analytic continuations end in them.
         """
         return []
+
+    def _straight(self) -> Tensor:
+        """Segments `(m, 2, 2)` that hold the straight parts of the boundary of a plane domain."""
+        return torch.zeros(0, 2, 2, dtype=torch.float64)
+
+    @cached_property
+    def corners(self) -> list[Corner]:
+        """The corners of a plane domain between straight edges, flat and convex ones included."""
+        edges = self._straight()
+        return find_corners(edges, self.bounds, self.contains) if len(edges) else []
 
     @property
     def facet_offsets(self) -> tuple[Tensor, Tensor] | None:
@@ -168,15 +222,16 @@ class Domain(ABC):
         """
         return None
 
-    def collocate(self, n: int, generator: torch.Generator) -> Points:
-        """Draw points for the residual of an equation: evenly, and a quarter more around each cavity.
+    def collocate(self, n: int, generator: torch.Generator, corners: Sequence[Corner] = ()) -> Points:
+        """Draw points for the residual of an equation: evenly, and a quarter more around each cavity and corner.
 
         Around a cavity with centre c and radius R the density falls like |x - c|^(-2 d): the points are even in the
-        inverted coordinates R (x - c) / |x - c|^2.
+        inverted coordinates R (x - c) / |x - c|^2. Around a corner, see `Corner.place`.
 
         Args:
             n: how many evenly distributed points.
             generator: the source of randomness; nothing else is used.
+            corners: those that are to have more points.
 
         Returns:
             float64 points on the CPU.
@@ -192,6 +247,10 @@ class Domain(ABC):
 
             empty = "the domain is empty around one of its cavities"
             x += draw(max(1, n // 4), self.dimension, generator, "sobol", place, self.contains, empty)
+        for corner in corners:
+            empty = "the domain is empty around one of its corners"
+            sector = partial(_place, corner)
+            x += draw(max(1, n // 4), 2, generator, "sobol", sector, self.contains, empty)
         return Points(torch.cat(x), self.names)
 
     def __or__(self, other: "Domain") -> "Domain":
@@ -232,3 +291,7 @@ class Domain(ABC):
             f"cannot multiply {type(self).__name__} by {type(other).__name__}: a Box can be multiplied by a "
             "Box, and every spatial domain by Time"
         )
+
+
+def _place(corner: Corner, unit: Tensor) -> tuple[Tensor]:
+    return (corner.place(unit),)

@@ -1,20 +1,27 @@
 """Domains given by a mesh of triangles or tetrahedra."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError, NameNotFound
+from ..jets import plain
 from . import simplices
+from .approximate_distance import Distances, joined, segments
 from .bent_facets import bends, cavities, offsets
 from .boundary import Keep, Piece
 from .cell_grid import CellGrid
+from .cells import Cells
 from .domain import Domain
 from .mesh_files import read_mesh
+from .points import Points
+from .quadrature import gauss_simplex
 from .segments import squared_distance
 
 # A cell this flat, relative to a power of its longest edge, is taken for one without volume.
@@ -97,6 +104,17 @@ class Mesh(Domain):
         """Total area or volume of the cells."""
         return self._cumulative[-1].item()
 
+    def _quadrature(self, n: int) -> tuple[Points, Tensor]:
+        return self._simplices.quadrature(n, self.names)
+
+    @cached_property
+    def _simplices(self) -> Cells:
+        facets = {name: (self.facets[at], self.normals[at]) for name, at in self.groups.items()}
+        return Cells(self.nodes, self.cells, facets, True)
+
+    def _cells(self, n: int, breaks: Sequence[Sequence[float]]) -> Cells:
+        return self._simplices.with_nodes(n)
+
     def faces_of(self, group: str) -> Tensor:
         """Return the facets of a piece of the boundary.
 
@@ -134,6 +152,14 @@ class Mesh(Domain):
             bool `(n,)`.
         """
         return self._grid.contains(self._checked(x).detach().to(self.nodes)).to(x.device)
+
+    def implicit(self, x: Any) -> Any:
+        """Evaluate a function that is positive inside; see Domain."""
+        if self.dimension != 2:
+            return super().implicit(x)
+        ends = self.nodes[self.facets]
+        distance = joined(segments(ends[:, 0], ends[:, 1], -self.normals)(x, 1.0))
+        return torch.where(self.contains(plain(x)), distance, -distance)
 
     def _distance(self, x: Tensor) -> Tensor:
         distance = squared_distance(x, self.nodes[self.facets].to(x)).sqrt()
@@ -193,7 +219,14 @@ class MeshPiece(Piece):
             x, facet = simplices.place(unit, corners, cumulative)
             return x, normals[facet]
 
-        super().__init__(name, cumulative[-1].item() if len(corners) else 0.0, corners.shape[1], place, keep=keep)
+        distances = None
+        if corners.shape[2] == 2 and len(corners) and keep is None:
+            to_facets = segments(corners[:, 0], corners[:, 1], -normals)
+            distances = Distances(
+                lambda x: joined(to_facets(x, 1.0)), lambda x, side: joined(to_facets(x, side)), smooth=False
+            )
+        measure = cumulative[-1].item() if len(corners) else 0.0
+        super().__init__(name, measure, corners.shape[1], place, keep=keep, distances=distances)
 
     def where(self, keep: Keep, probes: int = 2**13) -> "MeshPiece":
         """Keep the part where a test holds.
@@ -208,6 +241,23 @@ class MeshPiece(Piece):
         before = self.keep
         both = keep if before is None else lambda x, normal: before(x, normal) & keep(x, normal)
         return MeshPiece(self.name, self.corners, self.normals, self.bent, both)
+
+    def quadrature(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Give a Gauss rule on every facet.
+
+        Args:
+            n: how many nodes in all, at least.
+
+        Returns:
+            Nodes and normals `(m, d)`, and weights `(m,)` that sum to the measure.
+        """
+        if self.keep is not None:
+            return super().quadrature(n)
+        count, k = len(self.corners), self.corners.shape[1] - 1
+        unit, weights = gauss_simplex(max(1, math.ceil((n / count) ** (1 / k) - 1e-6)), k)
+        x = self.corners[:, :1] + torch.einsum("qk,fkd->fqd", unit, self.corners[:, 1:] - self.corners[:, :1])
+        weights = simplices.measures(self.corners)[:, None] * weights
+        return x.flatten(0, 1), self.normals.repeat_interleave(len(unit), 0), weights.flatten()
 
     def collocate(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Draw points for the residual of a condition.

@@ -1,14 +1,21 @@
 """Simple polygons."""
 
+import math
 from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..jets import plain
+from .approximate_distance import Distances, joined, segments
 from .boundary import Piece
+from .cells import Cells, triangulate
 from .domain import Domain
+from .points import Points
+from .quadrature import gauss_legendre
 from .segments import squared_distance, winding
 
 
@@ -59,6 +66,19 @@ class Polygon(Domain):
         """Area by the shoelace formula."""
         return abs(self._area)
 
+    def _quadrature(self, n: int) -> tuple[Points, Tensor]:
+        return self._triangles.quadrature(n, self.names)
+
+    @cached_property
+    def _triangles(self) -> Cells:
+        v = len(self.vertices)
+        order = torch.arange(v) if self._area > 0 else torch.arange(v).flip(0)
+        edges = {f"edge{i}": (torch.tensor([[i, (i + 1) % v]]), self._outward(i)[None]) for i in range(v)}
+        return Cells(self.vertices, order[triangulate(self.vertices[order])], edges, True)
+
+    def _cells(self, n: int, breaks: Sequence[Sequence[float]]) -> Cells:
+        return self._triangles.with_nodes(n)
+
     def _distance(self, x: Tensor) -> Tensor:
         distance = squared_distance(x, self.edges.to(x)).sqrt()
         return torch.where(self._inside(x), -distance, distance)
@@ -66,21 +86,49 @@ class Polygon(Domain):
     def _inside(self, x: Tensor) -> Tensor:
         return winding(x.detach(), self.edges.to(x)).abs() > 0.5
 
+    def _straight(self) -> Tensor:
+        return self.edges
+
     def _pieces(self) -> list[Piece]:
         return [self._edge(i) for i in range(len(self.edges))]
+
+    def _outward(self, i: int) -> Tensor:
+        along = self.edges[i, 1] - self.edges[i, 0]
+        return torch.stack([along[1], -along[0]]) * math.copysign(1 / along.norm().item(), self._area)
 
     def _edge(self, i: int) -> Piece:
         begin, end = self.edges[i]
         along = end - begin
-        length = torch.linalg.vector_norm(along)
-        outward = torch.stack([along[1], -along[0]]) / length
-        if self._area < 0:
-            outward = -outward
+        length, outward = torch.linalg.vector_norm(along), self._outward(i)
 
         def place(unit: Tensor) -> tuple[Tensor, Tensor]:
             return begin + unit * along, outward.expand(len(unit), 2)
 
-        return Piece(f"edge{i}", length.item(), 1, place)
+        rule = partial(gauss_legendre, dimension=1)
+        return Piece(f"edge{i}", length.item(), 1, place, rule=rule, distances=self._to_edge(i))
+
+    def _to_edge(self, i: int) -> Distances:
+        inward, (begin, end) = -self._outward(i), self.edges[i]
+        to_segment = segments(begin[None], end[None], inward[None])
+        height = ((self.vertices - begin) * inward).sum(1)
+
+        def everywhere(x: Any, side: float) -> Any:
+            return to_segment(x, side)[:, 0]
+
+        # A line that leaves the whole polygon on one side needs no trimming, and is smoother.
+        if height.min() < -1e-12 * height.abs().max():
+            return Distances(lambda x: everywhere(x, 1.0), everywhere, smooth=False)
+
+        def to_line(x: Any) -> Any:
+            return (x - begin.to(dtype=x.dtype, device=x.device)) @ inward.to(dtype=x.dtype, device=x.device)
+
+        return Distances(to_line, everywhere)
+
+    def implicit(self, x: Any) -> Any:
+        """Evaluate a function that is positive inside; see Domain."""
+        outward = torch.stack([self._outward(i) for i in range(len(self.edges))])
+        distance = joined(segments(self.edges[:, 0], self.edges[:, 1], -outward)(x, 1.0))
+        return torch.where(self._inside(plain(x)), distance, -distance)
 
 
 def _check_simple(edges: Tensor) -> None:

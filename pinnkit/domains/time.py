@@ -1,14 +1,20 @@
 """Time, and the product of a spatial domain with it."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .approximate_distance import Distances, half_space
 from .arguments import coordinate_names, interval
 from .boundary import Boundary, Piece
+from .box import Box
+from .cells import Cells, box_cells
 from .domain import Domain
+from .quadrature import gauss_legendre
 
 
 class Time:
@@ -118,6 +124,9 @@ class SpaceTime(Domain):
     def _times(self, unit: Tensor) -> Tensor:
         return self.time.t0 + unit[:, -1:] * self.time.measure
 
+    def _cells(self, n: int, breaks: Sequence[Sequence[float]]) -> Cells | None:
+        return box_cells(self.bounds, n, breaks) if isinstance(self.space, Box) else None
+
     def _pieces(self) -> list[Piece]:
         return [self._lateral(piece) for piece in self.space.boundary.pieces]
 
@@ -130,7 +139,11 @@ class SpaceTime(Domain):
         spatial = piece.keep
         keep = None if spatial is None else lambda x, normal: spatial(x[:, :-1], normal[:, :-1])
         whole = piece.whole_measure * self.time.measure
-        lateral = Piece(piece.name, whole, piece.dimension + 1, place, piece.face, piece.alias, keep)
+        rule = partial(gauss_legendre, dimension=piece.dimension + 1) if isinstance(self.space, Box) else None
+        lateral = Piece(
+            piece.name, whole, piece.dimension + 1, place, piece.face, piece.alias, keep, rule=rule,
+            distances=_in_space(piece.distances),
+        )  # fmt: skip
         # What is kept of the spatial piece is kept at all times.
         lateral.measure = piece.measure * self.time.measure
         return lateral
@@ -146,10 +159,14 @@ class SpaceTime(Domain):
             return torch.cat([x, t], dim=1), normal
 
         face = (self.dimension - 1, side)
+        plane = half_space(face[0], (self.time.t0, self.time.t1)[side], 1.0 - 2.0 * side)
+        distances = Distances(plane, lambda x, toward: toward * plane(x))
         if inside is None:
-            return Boundary([Piece(name, self.space.measure, k, place, face)], self.names)
+            rule = partial(gauss_legendre, dimension=k) if isinstance(self.space, Box) else None
+            piece = Piece(name, self.space.measure, k, place, face, rule=rule, distances=distances)
+            return Boundary([piece], self.names)
         box = (self.space.bounds[1] - self.space.bounds[0]).prod().item()
-        piece = Piece(name, box, k, place, face, keep=lambda x, normal: inside(x[:, :-1]))
+        piece = Piece(name, box, k, place, face, keep=lambda x, normal: inside(x[:, :-1]), distances=distances)
         # The share of the bounding box is known better than quasi Monte Carlo over it would tell.
         piece.measure = self.space.measure
         return Boundary([piece], self.names)
@@ -163,3 +180,10 @@ class SpaceTime(Domain):
     def final(self) -> Boundary:
         """The domain at t1, one piece "final" with the normal (0, ..., 0, 1)."""
         return self._slice("final", 1)
+
+
+def _in_space(distances: Distances | None) -> Distances | None:
+    if distances is None:
+        return None
+    within, everywhere = distances.within, distances.everywhere
+    return Distances(lambda x: within(x[:, :-1]), lambda x, side: everywhere(x[:, :-1], side), distances.smooth)

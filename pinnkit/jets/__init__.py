@@ -15,5 +15,6 @@ from .derivatives import evaluate as evaluate
 from .jet import Jet as Jet
 from .jet import MissingRule as MissingRule
 from .jet import plain as plain
+from .stochastic import StochasticLaplacian as StochasticLaplacian
 from .unknown import Unknown as Unknown
 from .unknown import parse_derivative as parse_derivative

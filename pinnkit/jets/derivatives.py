@@ -87,19 +87,24 @@ class Derivatives:
         self._indices = sorted(indices)
         self._levels = _levels(indices, space_axes if self._laplacian and not self._summed else ())
 
-    def __call__(self, module: Callable[[Any], Any], x: Tensor) -> dict[Key, Tensor]:
+    def __call__(self, module: Callable[[Any], Any], x: Any) -> dict[Key, Any]:
         """Evaluate.
 
         Args:
             module: a map from points ``(n, d)`` to outputs ``(n, k)`` that treats points independently.
-            x: points, shape ``(n, d)``, floating point.
+            x: points, shape ``(n, d)``, floating point; within other derivatives a jet of them.
 
         Returns:
             For each key a tensor of the shape of the module's output.
+
+        Raises:
+            MissingRule: a torch function has no rule, and x is a jet: the outermost derivatives fall back.
         """
         try:
             return self._by_jets(module, x)
         except MissingRule as missing:
+            if isinstance(x, Jet):
+                raise
             _notice(_kind(module), str(missing))
             return by_transforms(module, x, self.keys, self.space_axes)
 

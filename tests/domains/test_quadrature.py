@@ -1,12 +1,15 @@
-"""Gauss rules on boxes and their faces: exact for polynomials of the degree they promise, not beyond."""
+"""Gauss rules on domains and boundaries: exact for polynomials of the degree they promise, not beyond."""
 
+import itertools
 import math
 
 import pytest
 import torch
 
-from pinnkit import Box, Disk, InputError, Interval, Time
-from pinnkit.domains.quadrature import gauss_legendre
+from pinnkit import Ball, Box, Disk, InputError, Interval, Polygon, Time
+from pinnkit.domains.quadrature import gauss_legendre, gauss_simplex
+
+from .shapes import ARROW, PRIMITIVES
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
@@ -57,12 +60,67 @@ def test_ends_of_an_interval_count_one_each():
 
 
 def test_what_has_no_rule_says_so():
-    with pytest.raises(InputError, match="an energy needs Gauss quadrature, which boxes have; got Disk: use"):
-        Disk([0, 0], 1).quadrature(10)
+    holed = Box([0, 0], [1, 1]) - Disk([0.5, 0.5], 0.2)
+    with pytest.raises(InputError, match="an energy needs Gauss quadrature, .* got Difference: mesh it, or use"):
+        holed.quadrature(10)
+    with pytest.raises(InputError, match="got Ball"):
+        Ball([0, 0, 0, 0], 1).quadrature(10)
     with pytest.raises(InputError, match=r"got SpaceTime"):
         (Interval(0, 1) * Time(0, 1)).quadrature(10)
-    with pytest.raises(InputError, match=r"whole faces of boxes have; 'circle' is none"):
-        Disk([0, 0], 1).boundary.quadrature(10)
+    with pytest.raises(InputError, match=r"whole pieces of boxes, .*; 'x_min' is none"):
+        holed.boundary.quadrature(10)
     part = Box([0, 0], [1, 1]).boundary.where(lambda p: p.y < 0.5)
     with pytest.raises(InputError, match=r"'x_min' is none"):
         part.quadrature(10)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("per_axis", [1, 2, 4, 7])
+def test_the_rule_of_a_simplex_is_exact_to_its_degree_and_not_beyond(dimension, per_axis):
+    x, w = gauss_simplex(per_axis, dimension)
+    assert x.shape == (per_axis**dimension, dimension) and (x > 0).all() and (x.sum(1) < 1).all()
+
+    def error(exponents):
+        exact = math.factorial(dimension) * math.prod(map(math.factorial, exponents))
+        exact /= math.factorial(sum(exponents) + dimension)
+        return (w @ (x ** torch.tensor(exponents)).prod(1)).item() / exact - 1
+
+    degree = 2 * per_axis - 1
+    for exponents in itertools.product(range(degree + 1), repeat=dimension):
+        if sum(exponents) <= degree:
+            assert abs(error(exponents)) < 1e-13, exponents
+    assert abs(error([degree + 1] + [0] * (dimension - 1))) > 1e-9
+
+
+def test_the_order_of_the_simplex_rule_under_refinement():
+    """Two nodes along each axis are exact to degree three, so that the error falls like h^4."""
+    cells = Polygon(ARROW).partition(4)
+    errors = []
+    for _ in range(4):
+        rule = cells.rule(2)
+        errors.append((rule.weights * torch.exp(rule.x[..., 0] + 2 * rule.x[..., 1])).sum().item())
+        cells = cells.refined()
+    steps = [abs(b - a) for a, b in zip(errors, errors[1:], strict=False)]
+    assert math.log2(steps[-2] / steps[-1]) == pytest.approx(4, abs=0.2)
+
+
+def polynomial(x):
+    """A field of degree five, and its divergence."""
+    k = torch.arange(1, x.shape[1] + 1)
+    field = k * x**5 + x.roll(1, 1) ** 2 * x
+    return field, (5 * k * x**4 + x.roll(1, 1) ** 2).sum(1) + (2 * x.square().sum(1) if x.shape[1] == 1 else 0)
+
+
+HAVING_RULES = {name: PRIMITIVES[name] for name in PRIMITIVES if name != "ball4"}
+
+
+@pytest.mark.parametrize("name", HAVING_RULES)
+def test_the_divergence_theorem_holds_to_rounding_on_every_shape_that_has_rules(name):
+    domain, measure = HAVING_RULES[name]
+    inside, w = domain.quadrature(400)
+    faces, s = domain.boundary.quadrature(64)
+    assert w.sum().item() == pytest.approx(measure, rel=1e-13)
+    assert s.sum().item() == pytest.approx(domain.boundary.measure, rel=1e-13)
+    assert (domain.signed_distance(inside.coordinates) < 0).all()
+    flux = (s @ (polynomial(faces.coordinates)[0] * faces.normal).sum(1)).item()
+    assert flux == pytest.approx((w @ polynomial(inside.coordinates)[1]).item(), rel=1e-12)
