@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..jets import Derivatives, Key
 from .problem import Problem
 from .residual import Residual, Values
 from .trial import Trial
+from .weak_system import WeakBlock
 
 CHUNK_NUMBERS = 2**19
 """How many numbers the columns of one chunk of points may have, before derivatives; 4 MB stay near the cores."""
@@ -37,8 +38,37 @@ class Block:
 
     def values(self, function: Callable[[Any], Any], points: Points) -> Values:
         """Evaluate the unknowns that the residual uses, given as columns of ``function``."""
-        found = self.derivatives(function, points.coordinates)
+        return self.by_unknown(self.derivatives(function, points.coordinates))
+
+    def by_unknown(self, found: dict[Key, Tensor]) -> Values:
+        """Sort derivatives of all columns ``(n, K)`` by the unknowns that the residual uses."""
         return {u: {k: found[k][:, i] for k in keys} for i, (u, keys) in enumerate(self.residual.keys.items())}
+
+    def evaluate(self, trial: Callable[[Any], Any]) -> Tensor:
+        """Evaluate the residual, unweighted, one number a row."""
+        return self.points.average(self.residual(self.values(trial, self.points), self.points))
+
+    def system(
+        self,
+        trial: Trial,
+        about: Callable[[Any], Any] | None = None,
+        onto: Callable[[Any], Any] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Assemble the rows of the residual, unweighted; see `Collocation.system`."""
+        columns = (trial.space.size + 1) * len(self.residual.keys)
+        parts = [_rows(self, self.points[chunk], trial, about, onto) for chunk in self.chunks(columns)]
+        matrix, side = (self.points.average(torch.cat(part)) for part in zip(*parts, strict=True))
+        return matrix, side
+
+    def parameter_columns(self, about: Callable[[Any], Any], parameters: Sequence[Tensor]) -> Tensor:
+        """Differentiate the residual by parameters, unweighted, shape ``(rows, number of parameters)``."""
+        values = self.values(about, self.points)
+        return self.points.average(self.residual.parameter_slopes(values, self.points, parameters))
+
+    def column_sizes(self, trial: Trial) -> Tensor:
+        """Estimate the root-mean-square of each column, at some of the points."""
+        few = self.points[torch.linspace(0, len(self.points) - 1, 256).long().unique()]
+        return _rows(self, few, trial)[0].square().mean(0).sqrt()
 
     def chunks(self, columns: int) -> Iterator[slice]:
         """Cut the points so that a chunk's columns stay within memory."""
@@ -69,26 +99,33 @@ class Collocation:
     ) -> None:
         """Sample the points; see the class."""
         self.problem = problem
-        self.blocks: list[Block] = []
-        interior = problem.equations[0].sample(points, generator)
-        drawn = [(residual, interior) for residual in problem.equations]
+        self.blocks: list[Block | WeakBlock] = []
+        drawn = []
+        if problem.weak:
+            self.blocks.append(WeakBlock(problem, points, dtype, device))
+        else:
+            interior = problem.equations[0].sample(points, generator)
+            drawn = [(residual, interior) for residual in problem.equations]
         for residual, share in zip(problem.soft, _shares(problem, boundary_points), strict=True):
             drawn.append((residual, residual.sample(share, generator)))
         for residual, here in drawn:
             residual.check(here)
             self.blocks.append(Block(residual, here.to(dtype, device)))
+        # Factors of the squared residuals, a number or one for each row: adaptive weights and importance.
+        self.factors: list[Tensor | None] = [None] * len(self.blocks)
 
     def residuals(self, trial: Callable[[Any], Any]) -> list[Tensor]:
         """Evaluate the residual of each block, unweighted, one number a row."""
-        return [
-            block.points.average(block.residual(block.values(trial, block.points), block.points))
-            for block in self.blocks
-        ]
+        return [block.evaluate(trial) for block in self.blocks]
 
     def loss(self, trial: Callable[[Any], Any]) -> Tensor:
         """Sum the weighted mean squares of all residuals."""
-        parts = zip(self.blocks, self.residuals(trial), strict=True)
-        return torch.stack([block.weight**2 * r.square().mean() for block, r in parts]).sum()
+        return self.total([r.square() for r in self.residuals(trial)])
+
+    def total(self, squares: Sequence[Tensor]) -> Tensor:
+        """Sum the weighted means of squared residuals, given for each block."""
+        parts = zip(self.blocks, squares, self.factors, strict=True)
+        return torch.stack([b.weight**2 * (s if f is None else f * s).mean() for b, s, f in parts]).sum()
 
     @torch.no_grad()
     def relative_residual(self, trial: Callable[[Any], Any]) -> float:
@@ -107,12 +144,8 @@ class Collocation:
         Args:
             trial: whose columns look like the solution.
         """
-        sizes = []
-        for block in self.blocks:
-            few = block.points[torch.linspace(0, len(block.points) - 1, 256).long().unique()]
-            matrix, _ = _rows(block, few, trial)
-            sizes.append(matrix.square().mean(0).sqrt())
-        equations = len(self.problem.equations)
+        sizes = [block.column_sizes(trial) for block in self.blocks]
+        equations = len(self.problem.equations) or 1
         scale = torch.stack(sizes[:equations]).square().mean(0).sqrt()
         for block, size in list(zip(self.blocks, sizes, strict=True))[equations:]:
             # An operator that is singular at u = 0, such as 1 / u, has no finite scale there.
@@ -137,18 +170,41 @@ class Collocation:
         Returns:
             The matrix ``(rows, K (M + 1))`` and the right-hand side ``(rows,)``.
         """
-        matrices, sides = [], []
-        for block in self.blocks:
-            chunks = block.chunks(self._columns(trial))
-            parts = [_rows(block, block.points[chunk], trial, about, onto) for chunk in chunks]
-            matrix, side = (block.points.average(torch.cat(part)) for part in zip(*parts, strict=True))
-            scale = block.weight / math.sqrt(len(side))
-            matrices.append(matrix.mul_(scale))
-            sides.append(side * scale)
+        matrices, sides = zip(*self.systems(trial, about, onto), strict=True)
         return torch.cat(matrices), torch.cat(sides)
 
-    def _columns(self, trial: Trial) -> int:
-        return (trial.space.size + 1) * len(self.problem.unknowns)
+    @torch.no_grad()
+    def systems(
+        self,
+        trial: Trial,
+        about: Callable[[Any], Any] | None = None,
+        onto: Callable[[Any], Any] | None = None,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Assemble the weighted rows of each block in turn; see `system`."""
+        for block, factor in zip(self.blocks, self.factors, strict=True):
+            matrix, side = block.system(trial, about, onto)
+            scale = _scale(block, factor, side)
+            yield matrix.mul_(scale[:, None]), side * scale
+
+    def parameter_columns(self, about: Callable[[Any], Any]) -> Iterator[Tensor]:
+        """Differentiate the weighted residual of each block by the trainable parameters.
+
+        Args:
+            about: the function at which to differentiate.
+
+        Yields:
+            The columns, shape ``(rows, number of parameters)``.
+        """
+        for block, factor in zip(self.blocks, self.factors, strict=True):
+            assert isinstance(block, Block)
+            columns = block.parameter_columns(about, self.problem.trainable_parameters)
+            yield columns * _scale(block, factor, columns)[:, None]
+
+
+def _scale(block: Block | WeakBlock, factor: Tensor | None, rows: Tensor) -> Tensor:
+    """Give what the rows are multiplied by, so that their sum of squares is the weighted mean square."""
+    scale = rows.new_ones(1) if factor is None else factor.sqrt().reshape(-1)
+    return scale * (block.weight / math.sqrt(len(rows)))
 
 
 def _rows(
@@ -170,7 +226,7 @@ def _rows(
         if not slopes:
             parts.append(result.new_zeros(len(points), trial.space.size + 1))
             continue
-        free = trial.hard.factor(points.coordinates, k) is None
+        free = trial.hard.free(k)
         columns = shared if free and shared is not None else block.derivatives(
             partial(trial.columns, unknown=k), points.coordinates
         )

@@ -142,6 +142,27 @@ class Condition:
         return [(self.name, bind(self.name, self.residual, unknowns), self.on)]
 
 
+class Regularisation(Condition):
+    """What is probable rather than exact: a residual that is made as small as the noise of the data allows.
+
+    It is how unknown coefficient fields are kept smooth, as by ``pk.Regularisation(lambda k: k.laplacian, on=domain)``.
+
+    Args:
+        residual: as for `Condition`.
+        on: where.
+        name: for messages and histories.
+
+    Reference:
+        Morozov 1966 (the discrepancy principle); Hansen 1998, doi:10.1137/1.9780898719697.
+    """
+
+    kind = "prior"
+
+    def __init__(self, residual: Callable[..., Tensor], on: Boundary | Domain, name: str = "regularisation") -> None:
+        """Keep what is probable where; see the class."""
+        super().__init__(residual, on, name)
+
+
 class _Prescribed(ABC):
     """A condition that prescribes data for some unknowns: residual(unknown, p, datum) on a region."""
 
@@ -203,6 +224,10 @@ def split_key(key: str, unknowns: tuple[str, ...], where: str) -> tuple[str, str
 
 class Dirichlet(_Prescribed):
     """Prescribed values, ``u = g``; ``u_xx=0.0`` prescribes a derivative.
+
+    A hard condition is the more accurate one on smooth boundaries and convex polygons; where edges meet at a re-entrant
+    corner the distance to them is not smooth, and the soft condition is. On boundaries other than faces of boxes, hard
+    data are continued into the domain as they are written, and know no normal.
 
     Args:
         on: the part of the boundary.

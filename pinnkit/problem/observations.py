@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,16 +52,25 @@ class Observations:
 
     Args:
         points: where, shape ``(n, d)``.
+        noise: standard deviation of the values, which are weighed by it. None: where no observations of the problem
+            state theirs, it is estimated in inverse problems; else the values are exact.
         data: for each observed unknown the values, shape ``(n,)``.
 
     Raises:
-        InputError: there are no data, or they are no finite numbers, one for each point.
+        InputError: there are no data, or they are no finite numbers, one for each point; the noise is not positive.
     """
 
     hard = False
+    kind = "data"
 
-    def __init__(self, points: Any, **data: Any) -> None:
+    def __init__(self, points: Any, *, noise: float | None = None, **data: Any) -> None:
         """Keep and check the data; see the class."""
+        if noise is not None and not (isinstance(noise, (int, float)) and 0 < noise < math.inf):
+            raise InputError(
+                f"Observations: noise= is the standard deviation of the values, a positive number, got {noise!r}; "
+                "leave it out for values that are exact or of unknown noise."
+            )
+        self.noise = noise
         self.points = torch.as_tensor(points, dtype=torch.float64)
         self.data = {name: torch.as_tensor(values, dtype=torch.float64) for name, values in data.items()}
         if not self.data or not self.points.numel():

@@ -20,15 +20,18 @@ class Parameter(nn.Parameter):
         name: its name in metrics and reports.
         value: its value, or the first guess, from which every solve starts.
         trainable: whether methods change it.
+        true: its true value where it is known, to report the error of what was found; no method sees it.
 
     Raises:
-        InputError: the value is not finite.
+        InputError: a value is not finite.
 
     Attributes:
         first: the first guess.
+        true: the true value, or None.
     """
 
     first: float
+    true: float | None
     _name: str
 
     # Tensors have a `name` of their own, which cannot be set.
@@ -37,12 +40,13 @@ class Parameter(nn.Parameter):
         """Its name in metrics and reports."""
         return self._name
 
-    def __new__(cls, name: str, value: float, trainable: bool = True) -> Parameter:
+    def __new__(cls, name: str, value: float, trainable: bool = True, true: float | None = None) -> Parameter:
         """Make the scalar; see the class."""
-        if not math.isfinite(value):
-            raise InputError(f"parameter {name!r} must be a finite number, got {value}.")
+        for number in (value, 0.0 if true is None else true):
+            if not math.isfinite(number):
+                raise InputError(f"parameter {name!r} must be a finite number, got {number}.")
         made = super().__new__(cls, torch.tensor(float(value), dtype=torch.float64), trainable)
-        made._name, made.first = name, float(value)
+        made._name, made.first, made.true = name, float(value), true
         return made
 
     @torch.no_grad()
@@ -53,16 +57,16 @@ class Parameter(nn.Parameter):
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         """Copy with name and first guess; torch's own copy would take the value for the name."""
         if id(self) not in memo:
-            memo[id(self)] = _restored(self.name, self.first, self.item(), self.requires_grad)
+            memo[id(self)] = _restored(self.name, self.first, self.item(), self.requires_grad, self.true)
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as name, first guess and value."""
-        return _restored, (self.name, self.first, self.item(), self.requires_grad)
+        return _restored, (self.name, self.first, self.item(), self.requires_grad, self.true)
 
 
-def _restored(name: str, first: float, value: float, trainable: bool) -> Parameter:
-    made = Parameter(name, first, trainable)
+def _restored(name: str, first: float, value: float, trainable: bool, true: float | None = None) -> Parameter:
+    made = Parameter(name, first, trainable, true)
     with torch.no_grad():
         made.fill_(value)
     return made

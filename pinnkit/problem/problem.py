@@ -15,12 +15,16 @@ from ..domains import Boundary, Domain, Points, SpaceTime, Time
 from ..errors import InputError
 from ..spaces import Space, as_space
 from .conditions import Periodic, check_place
+from .corners import singular_corners
 from .energy import second_order, state_energies
 from .hard import HardConditions
+from .known import KnownPart
 from .parameter import Parameter
+from .quantity import Quantity, state_quantities
 from .reference import check_reference
 from .residual import Coordinates, Residual, Values, bind
 from .trial import PeriodicEmbedding, Trial
+from .weak import WeakForm, state_weak
 
 TRACE_POINTS = 17
 
@@ -37,11 +41,16 @@ class Problem:
         equations: residuals by name, such as ``{"poisson": lambda u, p: u.laplacian + 1}``.
         energy: in place of equations, what the solution makes least: a density such as
             ``lambda u, p: (u.x**2 + u.y**2) / 2 - p.x * u``, an `Energy`, or a list of them whose integrals are added.
+        weak: in place of equations, a weak form such as ``lambda u, v, p: u.x * v.x - p.x * v`` with the test function
+            v, a `Weak`, or a list of them whose integrals are added.
         conditions: what holds on boundaries, at the start, at points.
         reference: the known solution, for true errors only: a function of points (a tensor, or a dict of them by
             unknown), or the path of a CSV table or of a mesh file with the unknowns as columns or point data.
         parameters: the named parameters that the equations use.
         name: a short name, for reports.
+        quantities: what is to be read off the solution, by name.
+        lift: a known part of the solution, such as a singular one, that is added to the functions of the space: a
+            function of points that gives a tensor, or a dict of them by unknown.
         space: the trial space that suits the problem, where no other is asked for; None leaves it to the method.
 
     Raises:
@@ -55,14 +64,17 @@ class Problem:
         unknowns: str | Sequence[str],
         equations: Mapping[str, Callable[..., Tensor]] | None = None,
         energy: Any = None,
+        weak: Any = None,
         conditions: Sequence[Any] = (),
         reference: Callable[..., Any] | str | Path | None = None,
         parameters: Sequence[Parameter] = (),
         name: str = "problem",
         space: nn.Module | None = None,
+        quantities: Mapping[str, Quantity] | None = None,
+        lift: Callable[[Points], Any] | None = None,
     ) -> None:
         """Check and trace the problem; see the class."""
-        _check_kinds(domain, unknowns, equations, energy, conditions, parameters)
+        _check_kinds(domain, unknowns, equations, energy, weak, conditions, parameters)
         generator = torch.Generator().manual_seed(0)
         # First of all, because an empty domain has an empty boundary, too, and is the better thing to complain of.
         inside = domain.interior(TRACE_POINTS, generator)
@@ -87,23 +99,38 @@ class Problem:
         self.energies: list[Residual] = []
         if energy is not None:
             self.energies = state_energies(energy, self.unknowns, domain, self.coordinates, self.conditions)
+        self.weak: list[WeakForm] = []
+        if weak is not None:
+            self.weak = state_weak(
+                weak, self.unknowns, domain, self.coordinates, self.conditions, self.trainable_parameters
+            )
         self.soft: list[Residual] = []
         for condition in self.conditions:
             for title, function, region in condition.state(self.unknowns, domain, self.coordinates):
                 if isinstance(region, Boundary) and not region.pieces:
                     raise InputError(f"{title}: the boundary it is on is empty; check the selection.")
                 residual = Residual(self._unique(title), function, region, self.coordinates)
+                residual.kind = getattr(condition, "kind", "model")
+                residual.noise = getattr(condition, "noise", None)
                 check_place(title, region, residual.sample(TRACE_POINTS, generator), domain)
                 if not condition.hard:
                     self.soft.append(residual)
         for residual in [*self.energies, *self.residuals]:
             residual.trace(self.unknowns, residual.sample(TRACE_POINTS, generator), self.trainable_parameters)
+        # Periodic axes are embedded before the space sees them, where a corner is none any more.
+        self.corners = [] if self.periodic_axes else singular_corners(domain, self.soft)
+        for residual in self.residuals:
+            residual.corners = self.corners
         self.hard.check(inside)
         self._check_periodic()
-        stated = [*self.equations, *self.energies]
+        stated = [*self.equations, *self.energies, *self.factors]
         unused = [name for name in self.unknowns if not any(r.keys[name] for r in stated)]
         if unused:
             raise InputError(f"no equation uses the unknown {unused[0]!r}.")
+        if lift is not None and any(condition.hard for condition in self.conditions):
+            raise InputError("a lift and hard conditions would disagree; make the conditions soft.")
+        self.known = None if lift is None else KnownPart(lift, self.unknowns, domain.names, inside)
+        self.quantities = state_quantities(quantities or {}, self.unknowns, domain, self.coordinates)
         # Here, because the reference is used after the solve, when a mistake in it would cost the solution.
         check_reference(self, inside)
 
@@ -114,7 +141,7 @@ class Problem:
         return next(name for name in names if name not in taken)
 
     def _check_periodic(self) -> None:
-        for face in (face for faces in self.hard.faces.values() for face in faces):
+        for face in itertools.chain(*self.hard.faces.values(), *self.hard.slopes.values()):
             if face.axis in self.periodic_axes:
                 name = self.coordinates.names[face.axis]
                 raise InputError(
@@ -125,6 +152,11 @@ class Problem:
     def residuals(self) -> list[Residual]:
         """All residuals to be made small: the equations, then the soft conditions."""
         return [*self.equations, *self.soft]
+
+    @property
+    def factors(self) -> list[Residual]:
+        """What the weak form multiplies test functions and their derivatives by."""
+        return [factor.residual for form in self.weak for factor in form.factors]
 
     @property
     def trainable_parameters(self) -> list[Parameter]:
@@ -154,7 +186,7 @@ class Problem:
             bounds = embedding.bounds(bounds)
             frequencies = None if frequencies is None else embedding.frequencies(frequencies, generator)
         built = space.build(bounds, len(self.unknowns), generator, frequencies)
-        return Trial(built, embedding, self.hard)
+        return Trial(built, embedding, self.hard, self.known)
 
     @cached_property
     def nonlinear(self) -> str | None:
@@ -166,7 +198,7 @@ class Problem:
         if self.trainable_parameters:
             return f"the trainable parameter {self.trainable_parameters[0].name!r}"
         generator = torch.Generator().manual_seed(1)
-        for residual in [*self.residuals, *self.energies]:
+        for residual in [*self.residuals, *self.energies, *self.factors]:
             points = residual.sample(TRACE_POINTS, generator)
             zero = residual.zero(points)
             a, b = ({u: {k: _normal(v, generator) for k, v in d.items()} for u, d in zero.items()} for _ in range(2))
@@ -189,7 +221,7 @@ class Problem:
 
 
 def _check_kinds(
-    domain: Any, unknowns: Any, equations: Any, energy: Any, conditions: Any, parameters: Any
+    domain: Any, unknowns: Any, equations: Any, energy: Any, weak: Any, conditions: Any, parameters: Any
 ) -> None:
     if isinstance(domain, Time):
         ends = f"{domain.t0:g}, {domain.t1:g}, name={domain.name!r}"
@@ -198,12 +230,12 @@ def _check_kinds(
         raise InputError(f"the domain must be a domain such as pk.Box([0, 0], [1, 1]), got {domain!r}.")
     if not isinstance(unknowns, Sequence) or not all(isinstance(name, str) for name in unknowns):
         raise InputError(f"unknowns must be names in a string or a list, such as 'u v', got {unknowns!r}.")
-    if equations is not None and energy is not None:
-        raise InputError("a problem has equations or an energy; leave one of the two out.")
-    if energy is None and not isinstance(equations, Mapping):
+    if sum(form is not None for form in (equations, energy, weak)) > 1:
+        raise InputError("a problem has equations, an energy or a weak form; leave all but one of them out.")
+    if energy is None and weak is None and not isinstance(equations, Mapping):
         raise InputError(f"equations must be a dict such as {{'poisson': lambda u: u.laplacian}}, got {equations!r}.")
-    if not equations and energy in (None, [], ()):
-        raise InputError("a problem needs at least one equation, or an energy.")
+    if not equations and energy in (None, [], ()) and weak in (None, [], ()):
+        raise InputError("a problem needs at least one equation, an energy or a weak form.")
     for name, value in [("conditions", conditions), ("parameters", parameters)]:
         if not isinstance(value, Sequence) or isinstance(value, str):
             raise InputError(f"{name} must be a list: write {name}=[...], got {value!r}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from ..domains import Boundary, Domain, Points
+from ..domains import Boundary, Corner, Domain, Points
 from ..errors import InputError, NameNotFound
-from ..jets import Key, Unknown
+from ..jets import LAPLACIAN, Key, Unknown
 
 Function = Callable[[Mapping[str, Unknown], Points], Tensor]
 Values = dict[str, dict[Key, Tensor]]
@@ -45,6 +45,8 @@ class Residual:
         region: where it shall vanish.
         coordinates: of the problem.
         keys: the derivatives it uses, by unknown; found by tracing.
+        corners: where the derivatives of the solution are unbounded, so that the residual is multiplied by a power of
+            the distance: 1 - p for each order of derivative, p the exponent of the corner. (Our choice.)
     """
 
     name: str
@@ -52,11 +54,18 @@ class Residual:
     region: Domain | Boundary | FixedPoints
     coordinates: Coordinates
     keys: dict[str, tuple[Key, ...]] = field(default_factory=dict)
+    corners: Sequence[Corner] = ()
+    kind: str = "model"
+    """What kind of knowledge it is: "model" (holds exactly), "data" (measured) or "prior" (probable)."""
+    noise: float | None = None
+    """Standard deviation of measured values, if known."""
 
     def sample(self, n: int, generator: torch.Generator) -> Points:
         """Draw about n points of the region (all of them where they are fixed)."""
         if isinstance(self.region, FixedPoints):
             return self.region.points
+        if isinstance(self.region, Domain):
+            return self.region.collocate(n, generator, self.corners)
         return self.region.collocate(n, generator)
 
     def __call__(self, values: Values, points: Points) -> Tensor:
@@ -92,6 +101,9 @@ class Residual:
                 "sides, not a comparison."
             )
         check_precision(self.name, result, points)
+        for corner in self.corners:
+            highest = max(order(keys) for keys in self.keys.values())
+            result = result * corner.distance(points.coordinates) ** (highest * (1 - corner.exponent))
         return result.expand(n)
 
     def trace(self, unknowns: Sequence[str], points: Points, trainable: Sequence[Tensor] = ()) -> None:
@@ -197,6 +209,34 @@ class Residual:
                 slope = next(slopes)
                 coefficients[name][key] = torch.zeros_like(leaf) if slope is None else slope
         return result.detach(), coefficients
+
+    def parameter_slopes(self, values: Values, points: Points, parameters: Sequence[Tensor]) -> Tensor:
+        """Differentiate by parameters of the equation, point by point.
+
+        Args:
+            values: where to differentiate, the derivatives in `keys`.
+            points: the n points.
+            parameters: scalars that require gradients.
+
+        Returns:
+            The derivatives, shape ``(n, number of parameters)``.
+        """
+        with torch.enable_grad():
+            result = self(values, points)
+            factors = torch.zeros_like(result, requires_grad=True)
+            columns = [result.new_zeros(len(points)) for _ in parameters]
+            if result.requires_grad:
+                # The gradient of sum_i v_i R_i is linear in v: its gradient by v holds every point's own derivative.
+                sums = torch.autograd.grad((factors * result).sum(), parameters, create_graph=True, allow_unused=True)
+                for i, total in enumerate(sums):
+                    if total is not None:
+                        columns[i] = torch.autograd.grad(total, factors, retain_graph=True)[0]
+        return torch.stack(columns, 1) if columns else result.new_zeros(len(points), 0)
+
+
+def order(keys: Iterable[Key]) -> int:
+    """Give the highest order among derivatives; zero where there are none."""
+    return max((2 if key == LAPLACIAN else len(key) for key in keys), default=0)
 
 
 def check_precision(what: str, value: Any, points: Points) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,8 +12,10 @@ from ..domains import Points
 from ..errors import InputError
 from ..jets import LAPLACIAN, Derivatives, Key
 from .energy import second_order
+from .interactions import Interactions
 from .problem import Problem
 from .residual import FixedPoints, Residual, Values
+from .weak import WeakForm
 
 GRID = {1: 2048, 2: 256, 3: 48}
 SIGNIFICANT = 1e-3
@@ -25,7 +28,8 @@ class Spectrum:
     divided by the symbol of its operator, :math:`\hat u(\omega) = \hat f(\omega) / \sum_k a_k (i \omega)^k`, with the
     coefficients a_k averaged over the domain; the data of a condition count as they are. Frequencies are drawn with
     probability :math:`|\hat u|^{1/4}` on the significant support and spread by a normal of some frequency cells. (Our
-    choices; the exponent keeps weak frequencies in play.)
+    choices; the exponent keeps weak frequencies in play.) In more than three dimensions, where no grid is fine enough,
+    they are the normal alone, of all coordinates or of those that act together in the data; see `Interactions`.
 
     Args:
         problem: the problem, linearised about what its hard conditions prescribe (else zero).
@@ -38,7 +42,10 @@ class Spectrum:
         self.cell = math.pi / ((bounds[1] - bounds[0]) / 2)
         self.frequencies = torch.zeros(1, d, dtype=torch.float64)
         self.probability = torch.ones(1, dtype=torch.float64)
+        self.interactions: Interactions | None = None
         if d not in GRID:
+            known = [r for r in problem.residuals if not isinstance(r.region, FixedPoints)]
+            self.interactions = Interactions(problem.domain, [partial(_source, problem, r) for r in known])
             return
         n = GRID[d]
         axes = [low + (high - low) * (torch.arange(n, dtype=torch.float64) + 0.5) / n for low, high in bounds.T]
@@ -54,24 +61,31 @@ class Spectrum:
                 continue  # measured values are known at their points only, not on a grid
             if (amplitude := _amplitude(problem, residual, points, window, omega)) is not None:
                 total += amplitude / amplitude.max()
+        for form in problem.weak:
+            if (amplitude := _weak_amplitude(problem, form, points, window, omega)) is not None:
+                total += amplitude / amplitude.max()
         if total.max() > 0:
             weight = (total / total.max()).pow(0.25) * (total > SIGNIFICANT * total.max())
             keep = weight > 0
             self.frequencies, self.probability = omega[keep], weight[keep]
 
-    def draw(self, count: int, spread: float, generator: torch.Generator) -> Tensor:
+    def draw(self, count: int, spread: float, generator: torch.Generator, grouped: bool = True) -> Tensor:
         """Draw angular frequencies.
 
         Args:
             count: how many.
             spread: standard deviation of the normal added to each, in frequency cells (pi over the halfwidth).
             generator: source of random numbers.
+            grouped: in more than three dimensions, whether each is zero but for a group of coordinates that act
+                together in the data.
 
         Returns:
             Frequencies, shape ``(count, d)``.
         """
         chosen = torch.multinomial(self.probability, count, replacement=True, generator=generator)
         normal = torch.randn(count, self.frequencies.shape[1], generator=generator, dtype=torch.float64)
+        if self.interactions is not None and grouped:
+            normal = normal * self.interactions.draw(count, generator)
         return self.frequencies[chosen] + spread * self.cell * normal
 
 
@@ -87,6 +101,10 @@ def _amplitude(
             spectrum, symbol, order = _equation(residual, start, points, window, omega)
     except InputError:
         return None  # Data that need a normal cannot be continued into the domain.
+    return _quotient(spectrum, symbol, order, omega)
+
+
+def _quotient(spectrum: Tensor, symbol: Tensor, order: int, omega: Tensor) -> Tensor | None:
     if not torch.isfinite(spectrum).all() or not spectrum.any():
         return None
     if not symbol.max() > 0:
@@ -96,6 +114,35 @@ def _amplitude(
     floor = symbol[symbol > 0].min().clamp_min(symbol.max() * (cell / omega.abs().max()) ** order)
     amplitude = spectrum / (symbol + floor)
     return amplitude if amplitude.max() > 0 else None
+
+
+def _weak_amplitude(
+    problem: Problem, form: WeakForm, points: Points, window: Tensor, omega: Tensor
+) -> Tensor | None:
+    """Do as `_amplitude` does for the equation that a part of a weak form is the integral of."""
+    spectrum = symbol = torch.zeros(len(omega), dtype=torch.complex128)
+    highest = 0
+    for factor in form.factors:
+        try:
+            source, slopes = factor.residual.linearise(_lift(problem, factor.residual, points), points)
+        except InputError:
+            return None
+        space = factor.residual.coordinates.space
+        tested = _factor(factor.key, omega, space).conj()
+        spectrum = spectrum + tested * _transform(source, window)
+        # Of several unknowns the tested one, whose equation this is.
+        own = list(slopes.values())[factor.test]
+        symbol = symbol + tested * _symbol(own, omega, space)
+        highest = max(highest, _order(factor.key) + max((_order(key) for key in own), default=0))
+    return _quotient(spectrum.abs(), symbol.abs(), highest, omega)
+
+
+def _source(problem: Problem, residual: Residual, points: Points) -> Tensor | None:
+    """Evaluate the source or datum of a residual anywhere; None where it needs a normal."""
+    try:
+        return residual(_lift(problem, residual, points), points).detach()
+    except InputError:
+        return None
 
 
 def _equation(
@@ -140,14 +187,11 @@ def _order(key: Key) -> int:
 
 def _lift(problem: Problem, residual: Residual, points: Points) -> Values:
     """Evaluate what the hard conditions prescribe: its residual is a source of the rest of the solution."""
-    if not problem.hard.faces:
+    if not problem.hard.faces and not problem.hard.slopes:
         return residual.zero(points)
     keys = dict.fromkeys(key for found in residual.keys.values() for key in found)
-    k = len(problem.unknowns)
     with torch.no_grad():
-        found = Derivatives(keys, residual.coordinates.space)(
-            lambda x: problem.hard.fit(x, torch.zeros(x.shape[0], k, dtype=torch.float64)), points.coordinates
-        )
+        found = Derivatives(keys, residual.coordinates.space)(problem.hard.lift, points.coordinates)
     return {u: {key: found[key][:, i] for key in own} for i, (u, own) in enumerate(residual.keys.items())}
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..spaces import Space
 from .hard import HardConditions
+from .known import KnownPart
 
 
 class PeriodicEmbedding(nn.Module):
@@ -75,29 +76,38 @@ class PeriodicEmbedding(nn.Module):
 
 
 class Trial(nn.Module):
-    r"""All unknowns as one module, :math:`u_k = L_k + \Phi_k \cdot (\text{space})_k`.
+    r"""All unknowns as one module, :math:`u_k = L_k + A_k (\text{space})_k`.
 
-    L and Phi come from hard conditions; without them the trial function is the space itself.
+    The lift L and the linear operator A (most often a product) come from hard conditions; without them the trial
+    function is the space itself.
 
     Args:
         space: the built space.
         embedding: the periodic embedding, or None.
         hard: the hard conditions.
+        known: a part of the solution that is added; None without one.
     """
 
-    def __init__(self, space: Space, embedding: PeriodicEmbedding | None, hard: HardConditions) -> None:
+    def __init__(
+        self, space: Space, embedding: PeriodicEmbedding | None, hard: HardConditions, known: KnownPart | None = None
+    ) -> None:
         """Join the pieces; see the class."""
         super().__init__()
         self.space = space
         self.embedding = embedding
         self.hard = hard
+        self.known = known
 
-    def _embed(self, x: Any) -> Any:
+    def embedded(self, x: Any) -> Any:
+        """Map points ``(n, d)`` to what the space sees."""
         return x if self.embedding is None else self.embedding(x)
 
     def forward(self, x: Any) -> Any:
         """Evaluate the unknowns at points ``(n, d)``, shape ``(n, K)``."""
-        return self.hard.fit(x, self.space(self._embed(x)))
+        return self._whole(x, self.hard.meet(x, lambda y: self.space(self.embedded(y))))
+
+    def _whole(self, x: Any, found: Any) -> Any:
+        return found if self.known is None else found + self.known(x)
 
     def columns(self, x: Any, unknown: int) -> Any:
         """Evaluate the functions whose combination the unknown is, besides its lift.
@@ -107,17 +117,17 @@ class Trial(nn.Module):
             unknown: which of the K unknowns.
 
         Returns:
-            Basis functions and, last, the constant, times the unknown's distance factor; shape ``(n, M + 1)``.
+            Basis functions and, last, the constant, under the operator of the hard conditions; shape ``(n, M + 1)``.
         """
-        basis = self.space.basis(self._embed(x))
-        columns = torch.cat([basis, torch.ones_like(basis[:, :1])], -1)
-        factor = self.hard.factor(x, unknown)
-        return columns if factor is None else columns * factor[:, None]
+        return self.hard.columns(x, unknown, self._free_columns)
+
+    def _free_columns(self, x: Any) -> Any:
+        basis = self.space.basis(self.embedded(x))
+        return torch.cat([basis, torch.ones_like(basis[:, :1])], -1)
 
     def lift(self, x: Any) -> Any:
-        """Evaluate what the hard conditions prescribe, shape ``(n, K)``."""
-        outputs = self.space.head.out_features
-        return self.hard.fit(x, torch.zeros(x.shape[0], outputs, dtype=x.dtype, device=x.device))
+        """Evaluate what is known beforehand, by hard conditions or otherwise, shape ``(n, K)``."""
+        return self._whole(x, self.hard.lift(x))
 
     @torch.no_grad()
     def set_head(self, coefficients: Tensor) -> None:

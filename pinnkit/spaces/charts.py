@@ -1,4 +1,4 @@
-"""Spaces for domains with holes and fillets: one part on the domain, one in the inverted coordinates of each."""
+"""Spaces for domains with holes and corners: one part on the domain, one in coordinates of its own around each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from .corner import CornerMap, PolarMap
 from .space import Space
 
 SHARE = 0.25
@@ -36,62 +37,89 @@ class Inversion(nn.Module):
 
 
 class Charts(Space):
-    r"""A direct sum of spaces: on the domain, and in the inverted coordinates of each cavity.
+    r"""A direct sum of spaces: on the domain, in the inverted coordinates of each cavity, and straightened corners.
 
     The analytic continuation of a solution ends inside the holes of its domain, so that a basis of entire functions
     needs frequencies of the order of a few over their radius. In inverted coordinates the part of the solution that
     decays from a hole is smooth again (the decomposition behind Laurent series). Each cavity has the functions of a
     space of low frequency in y, and :math:`\log |y|^2` in two dimensions or :math:`|y|^{d-2}` above. (Our choice.)
+    At corners derivatives are unbounded; see `CornerMap` for the coordinates in which they are not.
 
     Args:
         space: the part on the domain.
         cavities: centre ``(d,)`` and radius of each.
-        around: the part around each cavity; of the same kind by default.
+        around: the part around each cavity and corner; of the same kind by default.
+        corners: the map of each corner.
     """
 
     spectral = True
     frozen = True
 
     def __init__(
-        self, space: Space, cavities: Sequence[tuple[Tensor, float]], around: Space | None = None
+        self,
+        space: Space,
+        cavities: Sequence[tuple[Tensor, float]] = (),
+        around: Space | None = None,
+        corners: Sequence[CornerMap | PolarMap] = (),
     ) -> None:
         """Keep the parts; see the class."""
         super().__init__()
-        self.inside, self.around, self.cavities = space, around or space, list(cavities)
+        self.inside, self.around = space, around or space
+        self.cavities, self.corners = list(cavities), list(corners)
 
     @property
     def title(self) -> str:
         """Name for reports."""
-        return f"{self.inside.title} with {len(self.cavities)} chart{'s' * (len(self.cavities) > 1)}"
+        return f"{self.inside.title} with {self.count} chart{'s' * (self.count > 1)}"
+
+    @property
+    def count(self) -> int:
+        """Number of charts besides the domain's own coordinates."""
+        return len(self.cavities) + len(self.corners)
 
     def resized(self, size: int) -> Self:
-        """Share the functions out: a quarter for each cavity, but three fifths at least for the domain."""
-        share = min(SHARE, 0.4 / len(self.cavities))
+        """Share the functions out: a quarter for each chart, but three fifths at least for the domain."""
+        share = min(SHARE, 0.4 / self.count)
         around = self.around.resized(max(8, round(share * size)))
-        inside = self.inside.resized(max(8, round((1 - share * len(self.cavities)) * size)))
+        inside = self.inside.resized(max(8, round((1 - share * self.count) * size)))
         unchanged = around is self.around and inside is self.inside
-        return self if unchanged else type(self)(inside, self.cavities, around)
+        return self if unchanged else type(self)(inside, self.cavities, around, self.corners)
 
     def _draw(self, inputs: int, generator: torch.Generator, frequencies: Tensor | None) -> int:
-        box = torch.tensor([[-1.0] * inputs, [1.0] * inputs], dtype=torch.float64)
         self.inversions = nn.ModuleList(Inversion(centre, radius) for centre, radius in self.cavities)
-        parts = [self.inside.build(box, 1, generator, frequencies)]
+        parts = [self.inside.build(_cube(inputs), 1, generator, frequencies)]
         for _ in self.cavities:
-            low = SPREAD * math.pi * torch.randn(512, inputs, generator=generator, dtype=torch.float64)
-            parts.append(self.around.build(box, 1, generator, low))
+            parts.append(self._low(inputs, generator))
+        self.straightened = nn.ModuleList(self.corners)
+        parts += [self._low(corner.dimension, generator) for corner in self.corners]
         sizes = [part.size for part in parts]
         for part in parts:
             del part.head  # the direct sum has one head
         self.parts = nn.ModuleList(parts)
         return sum(sizes) + len(self.cavities)
 
+    def _low(self, inputs: int, generator: torch.Generator) -> Space:
+        """Draw a part around a cavity or corner."""
+        low = SPREAD * math.pi * torch.randn(512, inputs, generator=generator, dtype=torch.float64)
+        return self.around.build(_cube(inputs), 1, generator, low)
+
     def _basis(self, x: Any) -> Any:
         parts: list[Any] = list(self.parts)
         columns = [parts[0].basis(x)]
         x = x * self.halfwidth + self.centre
-        for inversion, part in zip(self.inversions, parts[1:], strict=True):
+        around, corners = parts[1 : len(self.inversions) + 1], parts[len(self.inversions) + 1 :]
+        for inversion, part in zip(self.inversions, around, strict=True):
             y = inversion(x)
             square = (y * y).sum(-1, keepdim=True)
             d = y.shape[-1]
             columns += [part.basis(y), torch.log(square) if d == 2 else square ** (d / 2 - 1)]
+        maps: list[Any] = list(self.straightened)
+        for straight, part in zip(maps, corners, strict=True):
+            y = straight(x)
+            basis, window = part.basis(y), straight.window(y)
+            columns.append(basis if window is None else basis * window)
         return torch.cat(columns, -1)
+
+
+def _cube(dimension: int) -> Tensor:
+    return torch.tensor([[-1.0] * dimension, [1.0] * dimension], dtype=torch.float64)

@@ -8,6 +8,7 @@ import torch
 import pinnkit as pk
 from pinnkit.problem import EnergyIntegral
 from pinnkit.problem.energy import second_order
+from tests.domains.shapes import ARROW, mesh
 
 SQUARE = pk.Box([-1, -1], [1, 1])
 CLAMPED = [pk.Dirichlet(u=0.0, on=SQUARE.boundary, hard=True)]
@@ -106,12 +107,61 @@ def test_the_spectrum_of_an_energy_is_that_of_its_equation():
     torch.testing.assert_close(one.probability, other.probability, rtol=1e-6, atol=1e-9)
 
 
+SHAPES = {
+    "polygon": pk.Polygon(ARROW), "mesh": mesh("l"), "disk": pk.Disk([0.3, 0.5], 0.8),
+    "annulus": pk.Annulus([0.3, 0.5], 0.4, 1.0), "box": SQUARE,
+}  # fmt: skip
+
+
+def harmonic(p):
+    """e^x sin y, of which Laplace's equation holds."""
+    return torch.exp(p.x) * torch.sin(p.y)
+
+
+def flux(p):
+    """Its outward normal derivative."""
+    return harmonic(p) * p.normal[:, 0] + torch.exp(p.x) * torch.cos(p.y) * p.normal[:, 1]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_natural_conditions_on_every_shape_that_has_quadrature(name):
+    """-Laplace u + u = u* with du/dn + 2 u given all around: no condition but those that the energy holds."""
+    domain = SHAPES[name]
+
+    def around(u, p):
+        return u**2 - (flux(p) + 2 * harmonic(p)) * u
+
+    problem = stated(
+        [lambda u, p: dirichlet(u) + u**2 / 2 - harmonic(p) * u, pk.Energy(around, on=domain.boundary)],
+        domain=domain, reference=harmonic,
+    )  # fmt: skip
+    assert pk.solve(problem, method=pk.Ritz(start_size=100, max_size=100)).relative_l2 < 1e-3
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_hard_values_beside_natural_conditions(name):
+    domain = SHAPES[name]
+    first, *rest = domain.boundary.names
+    parts = [pk.Energy(lambda u, p: -flux(p) * u, on=domain.boundary[tuple(rest)])] if rest else []
+    data = lambda p: harmonic(p) * (1 + bump(domain, p))  # noqa: E731
+    problem = stated(
+        [dirichlet, *parts], domain=domain, reference=harmonic,
+        conditions=[pk.Dirichlet(u=data, on=domain.boundary[first], hard=True)],
+    )  # fmt: skip
+    assert pk.solve(problem, method=pk.Ritz(start_size=100, max_size=100)).relative_l2 < 1e-2
+
+
+def bump(domain, p):
+    """Zero on the first piece, so that the data are not the solution inside."""
+    return domain.boundary.pieces[0].distances.within(p.coordinates)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"energy": dirichlet, "equations": {"e": lambda u: u.laplacian}}, "equations or an energy; leave one"),
+        ({"energy": dirichlet, "equations": {"e": lambda u: u.laplacian}}, "an energy or a weak form; leave all"),
         ({}, "equations must be a dict"),
-        ({"energy": []}, "at least one equation, or an energy"),
+        ({"energy": []}, "at least one equation, an energy or a weak form"),
         ({"energy": 3.0}, "expected a function such as"),
         ({"energy": lambda w: w.x}, "argument of energy"),
         ({"energy": lambda u: u.value.mean() * u.x}, "depends on the unknowns at other points"),
@@ -120,7 +170,7 @@ def test_the_spectrum_of_an_energy_is_that_of_its_equation():
         ({"energy": dirichlet, "conditions": [pk.Dirichlet(u=0.0, on=SQUARE.boundary)]},
          "Dirichlet cannot be one more residual beside it: use hard=True"),
         ({"energy": dirichlet, "conditions": [pk.Neumann(u=0.0, on=SQUARE.boundary)]}, "for Neumann and Robin data"),
-        ({"energy": lambda u: u.x**2, "domain": pk.Disk([0, 0], 1)}, "got Disk: use equations instead"),
+        ({"energy": lambda u: u.x**2, "domain": SQUARE - pk.Disk([0, 0], 0.5)}, "got Difference: mesh it, or"),
     ],
 )
 def test_what_cannot_be_stated(arguments, message):

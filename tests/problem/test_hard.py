@@ -115,8 +115,9 @@ SQUARE, DISK, HEAT = pk.Box([0, 0], [1, 1]), pk.Disk([0, 0], 1), pk.Interval(0, 
 
 
 @pytest.mark.parametrize(("domain", "conditions", "message"), [
-    (DISK, [pk.Dirichlet(u=0.0, on=DISK.boundary, hard=True)], "hard conditions need whole faces of a box"),
-    (SQUARE, [pk.Dirichlet(u=0.0, on=SQUARE.boundary.where(lambda p: p.x < 0.5), hard=True)], "whole faces"),
+    (DISK, [pk.Dirichlet(u=0.0, on=DISK.boundary.where(lambda p: p.x < 0.5), hard=True)],
+     "on 'circle': hard conditions need whole pieces"),
+    (SQUARE, [pk.Neumann(u=0.0, on=SQUARE.boundary.where(lambda p: p.x < 0.5), hard=True)], "whole pieces"),
     (SQUARE, [pk.Dirichlet(u_x=0.0, on=SQUARE.boundary, hard=True)], "only values can be hard, not derivatives"),
     (SQUARE, [pk.Dirichlet(u=0.0, on=SQUARE.boundary, hard=True),
               pk.Dirichlet(u=1.0, on=SQUARE.boundary["left"], hard=True)],

@@ -1,0 +1,62 @@
+"""The known part of a solution, such as a singular one, that the trial space need not find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ..domains import Points
+from ..errors import InputError, NameNotFound
+from .conditions import evaluate_datum
+
+
+class KnownPart:
+    """A function that is added to the trial function.
+
+    Args:
+        function: of points; it gives numbers ``(n,)`` where there is one unknown, else a dict of them by unknown.
+        unknowns: names of the unknowns.
+        names: of the coordinates.
+        inside: some points of the domain, to try it at.
+
+    Raises:
+        InputError: it gives something else, or numbers that are not finite.
+    """
+
+    def __init__(
+        self, function: Callable[[Points], Any], unknowns: tuple[str, ...], names: tuple[str, ...], inside: Points
+    ) -> None:
+        """Keep and try it; see the class."""
+        if not callable(function):
+            raise InputError(f"lift must be a function of points such as lambda p: p.x, got {function!r}.")
+        self.function, self.unknowns, self.names = function, unknowns, names
+        if not torch.isfinite(self(inside.coordinates)).all():
+            raise InputError("the lift is not finite at some points of the domain; check its function there.")
+
+    def __call__(self, x: Any) -> Any:
+        """Evaluate at points ``(n, d)`` or a jet of them, shape ``(n, K)``.
+
+        Args:
+            x: the points.
+
+        Returns:
+            The values.
+
+        Raises:
+            InputError: there are several unknowns, but no dict.
+            NameNotFound: a name is none of the unknowns.
+        """
+        points = Points(x, self.names)
+        found = self.function(points)
+        if not isinstance(found, dict):
+            if len(self.unknowns) > 1:
+                raise InputError("the lift of several unknowns must return a dict of tensors by unknown.")
+            found = {self.unknowns[0]: found}
+        for name in found:
+            if name not in self.unknowns:
+                raise NameNotFound("field in the lift", name, self.unknowns)
+        zero = x[:, 0] * 0.0
+        columns = [zero + evaluate_datum(found.get(name, 0.0), points, f"lift of {name}") for name in self.unknowns]
+        return torch.stack(columns, -1)
