@@ -215,7 +215,12 @@ def _report(solution: Any, folder: Path, outcome: Any) -> None:
     shown = {"relative_l2": m["relative_l2"], "estimated_error": m["estimated_error"], "residual": m["residual"]}
     print("  " + "  ".join(f"{name} {value:.2e}" for name, value in shown.items() if value is not None))
     for name, value in m.get("problem_parameters", {}).items():
-        print(f"  {name} = {value:.6g}")
+        deviation = m.get("problem_parameter_errors", {}).get(name)
+        print(f"  {name} = {value:.6g}" + ("" if deviation is None else f" +- {deviation:.2g}"))
+    for name, found in m.get("quantities", {}).items():
+        single = isinstance(found["value"], float)
+        value = f"{found['value']:.6g}" if single else f"{len(found['value'])} values"
+        print(f"  {name} = {value}" + ("" if found["error"] is None else f", off by {found['error']:.1e}"))
     print(f"  written to {folder}")
     if outcome.signal:
         print(f"  continue with: python -m pinnkit resume {folder}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,7 +148,7 @@ def _plane(solution: Solution) -> tuple[np.ndarray, np.ndarray | None, str]:
     at = (low + high) / 2
     if isinstance(domain, SpaceTime):
         at[-1] = high[-1]  # mostly it is the end of the time that is asked for
-    note = " at " + ", ".join(f"{n} = {value:.3g}" for n, value in zip(domain.names[2:], at[2:], strict=True))
+    note = " at " + _place(domain.names[2:], at[2:].tolist())
     if isinstance(domain, SpaceTime) and domain.dimension == 3:
         nodes, _, cells = cells_of(domain.space, PLANE_GRID)
         return np.concatenate([nodes, np.full_like(nodes[:, :1], at[-1])], 1), _triangles(cells), note
@@ -160,6 +161,16 @@ def _plane(solution: Solution) -> tuple[np.ndarray, np.ndarray | None, str]:
     inside = domain.contains(torch.from_numpy(grid[triangles].mean(1))).numpy()
     used, triangles = np.unique(triangles[inside], return_inverse=True)
     return grid[used], triangles.reshape(-1, 3), note
+
+
+def _place(names: Sequence[str], values: Sequence[float]) -> str:
+    """Write coordinates; equal ones in a row together, such as "x3, ..., x10 = 0.5"."""
+    texts = []
+    for value, pairs in itertools.groupby(zip(names, values, strict=True), key=lambda pair: pair[1]):
+        group = [name for name, _ in pairs]
+        several = f"{group[0]}, ..., {group[-1]}" if len(group) > 2 else " = ".join(group)
+        texts.append(f"{several} = {value:.3g}")
+    return ", ".join(texts)
 
 
 def _triangles(cells: np.ndarray) -> np.ndarray:

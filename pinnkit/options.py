@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from .errors import InputError
 
@@ -41,8 +41,13 @@ def parameters_of(maker: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """Give the parameters of a function or class, with their annotations where these can be evaluated."""
     try:
         return inspect.signature(maker, eval_str=True).parameters
-    except NameError:  # annotations for type checkers only
-        return inspect.signature(maker).parameters
+    except NameError:  # annotations for type checkers only, or those of a class in another module
+        parameters = inspect.signature(maker).parameters
+    try:
+        hints = get_type_hints(maker) if inspect.isclass(maker) else {}
+    except NameError:
+        hints = {}
+    return {name: p.replace(annotation=hints.get(name, p.annotation)) for name, p in parameters.items()}
 
 
 def options_of(maker: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -13,9 +13,15 @@ from .spaces import Space
 
 METHODS = {
     "least-squares": ("huang2006elm", "dwivedi2020pielm"),
+    "continuation": ("huang2006elm", "dwivedi2020pielm"),
     "adam": ("raissi2019pinn", "kingma2015adam"),
     "lbfgs": ("raissi2019pinn", "liu1989lbfgs"),
+    "ssbroyden": ("raissi2019pinn", "albaali1998selfscaling", "urban2025optimization"),
+    "soap": ("raissi2019pinn", "vyas2025soap"),
     "ritz": ("e2018deepritz",),
+    "identification": ("raissi2019pinn", "tarantola2005inverse"),
+    "time-marching": ("hairer1996solving",),
+    "gauss-newton": ("muller2023engd", "transtrum2012geodesic", "frangella2023nystrom"),
 }
 """Keys of the literature of each method."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from torch import Tensor
 from .domains import Points
 from .errors import InputError
 from .jets import LAPLACIAN, Key, evaluate, parse_derivative
-from .methods import Status, Task
+from .methods import Status, Task, Uncertainty, has_noise
 from .problem import Problem, Trial, outside, reference_values
 
 CHUNK = 4096
@@ -54,6 +56,36 @@ class Solution:
         """True relative L2 error; None without a reference. With several unknowns, the largest."""
         return self.metrics.get("relative_l2")
 
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The named parameters of the problem, as found where they are trainable."""
+        return self.metrics.get("problem_parameters", {})
+
+    @property
+    def parameter_errors(self) -> dict[str, float | None]:
+        """The standard deviation of each parameter found; None where the data do not determine it."""
+        return self.metrics.get("problem_parameter_errors", {})
+
+    @cached_property
+    def _uncertainty(self) -> Uncertainty:
+        if not has_noise(self.problem) or not self.problem.equations:
+            raise InputError(
+                "only solutions of inverse problems by equations have a standard deviation: state the noise of the "
+                "data, as in pk.Observations(points, u=values, noise=0.01)."
+            )
+        return Uncertainty(self.trial, self.task)
+
+    def standard_deviation(self, points: Any) -> Any:
+        """Evaluate how far the noise of the data leaves the unknowns undetermined, one standard deviation.
+
+        Args:
+            points: as for a call.
+
+        Returns:
+            As a call.
+        """
+        return self._at(points, self._uncertainty.field)
+
     def __call__(self, points: Any) -> Any:
         """Evaluate the unknowns.
 
@@ -83,23 +115,28 @@ class Solution:
     def _evaluate(self, points: Any, name: str) -> Any:
         names = self.problem.coordinates.names
         key: Key = LAPLACIAN if name == "laplacian" else parse_derivative(name, names, ("laplacian",))
+        space = self.problem.coordinates.space
+        return self._at(points, lambda x: evaluate(self.trial, x, [key], space)[key])
+
+    def _at(self, points: Any, function: Callable[[Tensor], Tensor]) -> Any:
+        names = self.problem.coordinates.names
         if isinstance(points, Points):
             if points.names != names:
                 raise InputError(f"points must have the coordinates {', '.join(names)}, got {', '.join(points.names)}.")
-            return self._values(points.coordinates, key)
-        values = self._values(torch.as_tensor(points), key)
+            return self._values(points.coordinates, function)
+        values = self._values(torch.as_tensor(points), function)
         self._warn_of_outsiders(torch.as_tensor(points))
         return values if isinstance(points, Tensor) else values.numpy()
 
-    def _values(self, points: Tensor, key: Key) -> Tensor:
-        names, space = self.problem.coordinates.names, self.problem.coordinates.space
+    def _values(self, points: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        names = self.problem.coordinates.names
         x = points.to(self.task.dtype)
         if x.ndim != 2 or x.shape[1] != self.problem.domain.dimension:
             raise InputError(f"points must have shape (n, {len(names)}) for {', '.join(names)}, got {tuple(x.shape)}.")
         parts = []
         with torch.no_grad():
             for chunk in x.to(self.task.device).split(CHUNK):
-                parts.append(evaluate(self.trial, chunk, [key], space)[key])
+                parts.append(function(chunk))
         values = torch.cat(parts) if parts else x.new_zeros(0, len(self.problem.unknowns))
         values = values[:, 0] if len(self.problem.unknowns) == 1 else values
         return values.to(points.device)
@@ -111,7 +148,7 @@ class Solution:
             warnings.warn(
                 f"{int(strayed.sum())} of {len(x)} points are outside the domain, first ({at}); the values there mean "
                 "nothing.",
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def errors(self) -> dict[str, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from .adam import Adam as Adam
 from .auto import Auto as Auto
+from .continuation import Continuation as Continuation
 from .drive import Outcome as Outcome
 from .drive import Progress as Progress
 from .drive import drive as drive
@@ -9,11 +10,20 @@ from .error_estimate import correction_size as correction_size
 from .error_estimate import difference as difference
 from .error_estimate import energy_residual as energy_residual
 from .fallback import FallbackRun as FallbackRun
+from .gauss_newton import GaussNewton as GaussNewton
+from .identification import Identification as Identification
 from .lbfgs import LBFGS as LBFGS
 from .least_squares import LeastSquares as LeastSquares
+from .posterior import has_noise as has_noise
 from .ridge import solve_least_squares as solve_least_squares
 from .ritz import Ritz as Ritz
+from .sampling import RAD as RAD
+from .sampling import RAR as RAR
+from .sampling import Resample as Resample
+from .sampling import Sampling as Sampling
 from .sequence import Sequence as Sequence
+from .soap import SOAP as SOAP
+from .ssbroyden import SSBroyden as SSBroyden
 from .stopping import Budget as Budget
 from .stopping import Status as Status
 from .stopping import Step as Step
@@ -22,3 +32,10 @@ from .stopping import check_tolerance as check_tolerance
 from .task import Method as Method
 from .task import Run as Run
 from .task import Task as Task
+from .time_marching import TimeMarching as TimeMarching
+from .uncertainty import Uncertainty as Uncertainty
+from .weights import Causal as Causal
+from .weights import GradientNorm as GradientNorm
+from .weights import SelfAdaptive as SelfAdaptive
+from .weights import TangentKernel as TangentKernel
+from .weights import Weights as Weights

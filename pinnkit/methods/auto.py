@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from ..domains import SpaceTime
 from .adam import Adam
 from .fallback import FallbackRun
+from .identification import Identification
 from .lbfgs import LBFGS
 from .least_squares import LeastSquares
+from .posterior import has_noise
 from .ritz import Ritz
 from .sequence import Sequence
 from .task import Method, Run, Task
+from .time_marching import TimeMarching
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class Auto:
         culprit, energy = task.problem.nonlinear, bool(task.problem.energies)
         steady = not isinstance(task.problem.domain, SpaceTime)
         training = self.fall_back()
+        if task.problem.equations and has_noise(task.problem):
+            what = culprit or "the data have noise, but the problem is linear"
+            if task.space is None or task.space.frozen:
+                return LeastSquares(), f"inverse ({what}): least squares weighed by the noise"
+            return Identification(), f"inverse ({what}), and {task.space.title} needs training: Gauss-Newton"
+        frozen = task.space is None or task.space.frozen
+        if culprit is not None and not steady and frozen and TimeMarching().suits(task.problem):
+            return TimeMarching(), f"{culprit} is not linear: Newton's method in windows of time"
         if culprit is not None and (energy or task.problem.trainable_parameters or not steady):
             return training, f"{culprit} is not {'quadratic' if energy else 'linear'}: all parameters are trained"
         if task.space is not None and not task.space.frozen:
@@ -54,4 +65,5 @@ class Auto:
         """Begin work with the chosen method."""
         chosen, fallback = self.choose(task)[0], self.fall_back()
         run = chosen.start(task)
-        return run if hasattr(run, "training") else FallbackRun(run, chosen, fallback, task)
+        # An inverse problem has no other method to fall back to; its parameters would have to be handed over, too.
+        return run if hasattr(run, "training") or has_noise(task.problem) else FallbackRun(run, chosen, fallback, task)

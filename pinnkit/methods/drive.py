@@ -12,12 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .diagnosis import first_not_finite
 from .error_estimate import correction_size
 from .stopping import Budget, Status, Step, Stop
 from .task import Run, Task
 from .training import due
 
 CHECKPOINT_SECONDS = 5.0
+RETRIES = 3
+"""A run that diverges goes on from its last good state so often, if it knows how to be more careful."""
 EXPLOSION = 1e8
 """A loss this many times the first one counts as divergence, finite or not."""
 
@@ -33,6 +36,8 @@ class Progress:
         estimated_error: the last error estimate.
         stop: why the run is over; None while it can go on.
         history: one record a step.
+        parameters: the values of the problem's trainable parameters, by name.
+        note: what else happened in the last step.
     """
 
     steps: int = 0
@@ -41,15 +46,20 @@ class Progress:
     estimated_error: float | None = None
     stop: Stop | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
+    parameters: dict[str, float] = field(default_factory=dict)
+    note: str | None = None
 
     def record(self) -> dict[str, Any]:
-        """Give the step as a line of the history."""
-        return {
+        """Give the step as a line of the history; parameters and note only where there are any."""
+        parts: dict[str, Any] = {
             "step": self.steps,
             "seconds": round(self.seconds, 4),
             "loss": self.loss,
             "estimated_error": self.estimated_error,
         }
+        if self.parameters:
+            parts["parameters"] = self.parameters
+        return parts | ({"note": self.note} if self.note else {})
 
 
 @dataclass
@@ -88,11 +98,13 @@ def drive(
         signals: which of them end the run with its work kept, instead of ending the process.
 
     Returns:
-        How it ended. After divergence the run holds the last good state.
+        How it ended. After divergence the run holds the last good state; a run with a method `calm` has tried again
+        from there, each time more carefully, and the reason names the residual, the point and the step.
     """
     budget.start(progress.seconds, progress.steps)
     good = (copy.deepcopy(run.state_dict()), copy.deepcopy(progress))
     saved = time.monotonic()
+    retries, again = 0, None
     with interrupts(signals) as interrupted:
         while True:
             before = budget.spent
@@ -100,8 +112,16 @@ def drive(
             budget.steps_done += step.steps
             stop = step.stop or _exploded(step, progress)
             if stop is not None and stop.status is Status.DIVERGED:
-                run.load_state_dict(good[0])
-                vars(progress).update(vars(good[1]))
+                reason = _diagnosis(stop.reason, run, budget.steps_done)
+                run.load_state_dict(copy.deepcopy(good[0]))
+                vars(progress).update(vars(copy.deepcopy(good[1])))
+                if retries < RETRIES and budget.spent < 1 and hasattr(run, "calm"):
+                    retries += 1
+                    budget.steps_done = progress.steps
+                    run.calm(retries)
+                    again = f"{reason}; going on from step {progress.steps}, more carefully"
+                    continue
+                stop = Stop(Status.DIVERGED, reason + (f", after {retries} more careful tries" if retries else ""))
                 progress.stop = stop
                 break
             progress.steps, progress.seconds, progress.loss = budget.steps_done, budget.elapsed, step.loss
@@ -111,6 +131,8 @@ def drive(
             if _within(progress.estimated_error, task):
                 reason = f"estimated error {progress.estimated_error:.1e} within {task.tolerance:g}"
                 stop = Stop(Status.CONVERGED, reason)
+            progress.parameters = {p.name: p.item() for p in task.problem.trainable_parameters}
+            progress.note, again = again or step.note, None
             progress.history.append(progress.record())
             on_step(progress, budget)
             # Last, so that a signal changes nothing of what the step itself led to.
@@ -123,6 +145,13 @@ def drive(
                 saved = time.monotonic()
     checkpoint(run.state_dict(), progress)
     return Outcome(stop, progress, interrupted[0] if stop.status is Status.INTERRUPTED else None)
+
+
+def _diagnosis(reason: str, run: Run, step: int) -> str:
+    """Add to a reason the step and, while the state is still the bad one, the residual that is not finite."""
+    training = getattr(run, "training", None)
+    found = training and first_not_finite(training.discretisation, training.trial)
+    return f"{reason} in step {step}" + (f": {found}" if found else "")
 
 
 def _exploded(step: Step, progress: Progress) -> Stop | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -71,7 +72,9 @@ def _correction(trial: Trial, task: Task) -> tuple[float, Trial]:
     generator = task.generator(7, 7)
     # Energies need more nodes for each function, and serve as well with fewer functions.
     space = task.suited(LRNN()).resized(SIZE // 2 if task.problem.energies else SIZE)
-    corrections = [task.trial(space, generator, spread) for spread in SPREADS]
+    groupings = (True, False) if space.spectral and task.spectrum.interactions is not None else (True,)
+    ways = itertools.product(SPREADS, groupings)
+    corrections = [task.trial(space, generator, *way) for way in ways]
     # A correction can be far smaller than the rounding and quadrature errors that it must not mistake for its source.
     oversampling = OVERSAMPLING if task.problem.energies else 4.0
     residuals = [solve_head(correction, task, generator, oversampling, about=trial) for correction in corrections]

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from ..problem import EnergyIntegral, Trial
+from ..problem import Collocation, EnergyIntegral, Trial
+from .patch_solve import divisible, solve_patches
 from .ridge import solve_least_squares
 from .spectral_solve import check_balance, solve_positive
 from .task import Task
@@ -50,7 +51,13 @@ def solve_head(
     """
     unknowns, problem = len(task.problem.unknowns), task.problem
     points, boundary_points = collocation_sizes(trial, task, oversampling)
-    matrix, side = task.discretisation(points, boundary_points, generator).system(trial, about)
+    discretisation = task.discretisation(points, boundary_points, generator)
+    if isinstance(discretisation, Collocation) and divisible(trial, discretisation):
+        coefficients, least = solve_patches(trial, discretisation, about)
+        if math.isfinite(least):
+            trial.set_head(coefficients)
+        return least if math.isfinite(least) else math.inf
+    matrix, side = discretisation.system(trial, about)
     if not (torch.isfinite(matrix).all() and torch.isfinite(side).all()):
         return math.inf
     if not problem.energies:

@@ -1,39 +1,41 @@
-"""L-BFGS with a strong Wolfe line search."""
+"""L-BFGS: quasi-Newton with the last steps in place of a matrix."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..spaces.space import whole
-from .stopping import Budget, Status, Step, Stop
+from .quasi_newton import QuasiNewtonRun
+from .sampling import Sampling
 from .task import Task
 from .training import Training
-
-INNER = 10
-"""Iterations in one call of PyTorch's optimiser, hence between two looks at budget and tolerance."""
+from .weights import Weights
 
 
 @dataclass(frozen=True)
 class LBFGS:
-    """PyTorch's L-BFGS with a strong Wolfe line search, on all parameters; float64 is advised.
+    """L-BFGS on all parameters, with a strong Wolfe line search.
 
-    PyTorch's optimiser returns without a word when its line search finds no better point. Here that restarts it once
-    from the gradient alone; when that does not help either, the run stops and says so.
+    Unlike PyTorch's optimiser it has no thresholds in units of the loss, below which that one learns nothing more.
 
     Args:
         history: number of remembered steps.
         points: interior collocation points.
         boundary_points: points shared by the soft conditions.
+        weights: how residuals are weighed anew, such as ``Causal()``; None leaves them as they are.
+        sampling: how points are drawn anew, such as ``RAD()``; None keeps them.
+
+    Reference:
+        Liu and Nocedal 1989, doi:10.1007/BF01589116.
     """
 
     history: int = 100
     points: int = 2500
     boundary_points: int = 500
+    weights: Weights | None = None
+    sampling: Sampling | None = None
     name = "lbfgs"
 
     def __post_init__(self) -> None:
@@ -44,85 +46,41 @@ class LBFGS:
 
     def start(self, task: Task) -> LBFGSRun:
         """Begin work on a task."""
-        return LBFGSRun(self, Training(task, self.points, self.boundary_points))
+        return LBFGSRun(self, Training(task, self.points, self.boundary_points, self.weights, self.sampling))
 
 
-class _AcrossDevices(torch.optim.LBFGS):
-    """L-BFGS over parameters on several devices and of several types: those of problems are float64 on the CPU."""
-
-    def _gather_flat_grad(self) -> Tensor:
-        home = self._params[0]
-        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self._params]
-        return torch.cat([grad.reshape(-1).to(home) for grad in grads])
-
-    def _add_grad(self, step_size: float, direction: Tensor) -> None:
-        parts = direction.split([p.numel() for p in self._params])
-        for p, part in zip(self._params, parts, strict=True):
-            p.add_(part.view_as(p).to(p), alpha=step_size)
-
-
-class LBFGSRun:
+class LBFGSRun(QuasiNewtonRun):
     """L-BFGS at work; see `LBFGS`."""
 
+    remembers = ("steps", "changes")
+    steps: list[Tensor]
+    changes: list[Tensor]
+
     def __init__(self, method: LBFGS, training: Training) -> None:
-        """Prepare the optimiser."""
-        self.method, self.training = method, training
-        self.trial = training.trial
-        self.optimizer = self._fresh()
-        self.restarted = False
+        """Keep the options."""
+        self.method = method
+        super().__init__(training)
 
-    def _fresh(self) -> torch.optim.LBFGS:
-        return _AcrossDevices(
-            self.training.parameters(),
-            lr=1.0,
-            max_iter=INNER,
-            max_eval=25 * INNER,
-            tolerance_grad=0.0,
-            tolerance_change=0.0,
-            history_size=self.method.history,
-            line_search_fn="strong_wolfe",
-        )
+    def forget(self) -> None:
+        """Forget all steps."""
+        self.steps, self.changes = [], []
 
-    def _closure(self) -> Tensor:
-        self.optimizer.zero_grad()
-        loss = self.training.loss()
-        loss.backward()
-        return loss.detach()
+    def newton(self, gradient: Tensor) -> Tensor:
+        """Apply the inverse Hessian, by the recursion of two loops over the remembered steps."""
+        if not self.steps:
+            return gradient
+        pairs = [(s, y, (y @ s).item()) for s, y in zip(self.steps, self.changes, strict=True)]
+        found, shares = gradient.clone(), []
+        for s, y, ys in reversed(pairs):
+            shares.append((s @ found).item() / ys)
+            found.sub_(y, alpha=shares[-1])
+        s, y, ys = pairs[-1]
+        found.mul_(ys / (y @ y).item())
+        for s, y, ys in pairs:
+            found.add_(s, alpha=shares.pop() - (y @ found).item() / ys)
+        return found
 
-    def step(self, budget: Budget) -> Step:
-        """Take up to ten iterations."""
-        group = self.optimizer.param_groups[0]
-        group["max_iter"] = max(1, int(min(INNER, budget.remaining_steps)))
-        state = self.optimizer.state[self.optimizer._params[0]]
-        before = state.get("n_iter", 0)
-        start = float(self.optimizer.step(self._closure))
-        with torch.no_grad():
-            end = self.training.loss().item()
-        done = state.get("n_iter", 0) - before
-        if not math.isfinite(end):
-            return Step(end, max(done, 1), None, Stop(Status.DIVERGED, f"the loss became {end}"))
-        if end < start and done == group["max_iter"]:
-            self.restarted = False
-            return Step(end, done)
-        if not self.restarted and start != 0:
-            # Curvature gathered far away can spoil the direction; forget it once before giving up.
-            self.restarted = True
-            self.optimizer = self._fresh()
-            return Step(end, max(done, 1))
-        steepest = max((p.grad.abs().max().item() for p in self.training.parameters() if p.grad is not None), default=0)
-        reason = f"the line search finds no smaller loss (loss {end:.3e}, largest gradient entry {steepest:.1e})"
-        return Step(end, max(done, 1), None, Stop(Status.STALLED, reason))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give everything that the next step depends on."""
-        return {
-            "training": self.training.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "restarted": self.restarted,
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state."""
-        self.training.load_state_dict(state["training"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.restarted = state["restarted"]
+    def learn(self, s: Tensor, y: Tensor, curvature: float) -> None:
+        """Remember the step, and forget the oldest one beyond the history."""
+        self.steps = [*self.steps, s][-self.method.history :]
+        self.changes = [*self.changes, y][-self.method.history :]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from ..problem import Trial
+from .inverse import InverseRun
+from .posterior import has_noise
 from .rounds import FrozenSpaces, Rounds
 from .task import Task
 
@@ -32,7 +34,7 @@ class LeastSquares(FrozenSpaces):
     max_size: int = 2400
     name = "least-squares"
 
-    def start(self, task: Task) -> LeastSquaresRun:
+    def start(self, task: Task) -> LeastSquaresRun | InverseRun:
         """Begin.
 
         Args:
@@ -42,15 +44,15 @@ class LeastSquares(FrozenSpaces):
             The run.
 
         Raises:
-            InputError: the problem is an energy, or has parameters to be found.
+            InputError: the problem is an energy, or is inverse and a weak form.
         """
         if task.problem.energies:
             raise InputError("least squares needs equations, but this problem is an energy: use the method ritz.")
-        if task.problem.trainable_parameters:
-            raise InputError(
-                f"least squares finds no parameters, but {task.problem.nonlinear} is to be found; use adam+lbfgs."
-            )
-        return LeastSquaresRun(self, task)
+        if not has_noise(task.problem):
+            return LeastSquaresRun(self, task)
+        if task.problem.weak:
+            raise InputError("least squares solves inverse problems by equations, not by weak forms; use adam+lbfgs.")
+        return InverseRun(self, task)
 
 
 class LeastSquaresRun(Rounds):

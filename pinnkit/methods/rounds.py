@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from abc import ABC, abstractmethod
@@ -20,6 +21,8 @@ from .stopping import Budget, Status, Step, Stop
 from .task import Task
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
+SMALLER = (0.125, 0.25)
+"""In many dimensions the frequencies of plane waves add up."""
 DOUBTFUL = 1e-2
 """Draws that differ by more, with residuals smaller than that by as much again, suggest several solutions."""
 
@@ -49,7 +52,8 @@ class FrozenSpaces:
 class Rounds(ABC):
     """Rounds at work: each draws two independent spaces of one size, and the next ones are twice as large.
 
-    Frequencies are spread around the spectrum of the data by as many cells as give the best solution.
+    Frequencies are spread around the spectrum of the data by as many cells as give the best solution. So it is chosen,
+    in more than three dimensions, whether functions depend on groups of coordinates or on all of them.
 
     Args:
         method: the options.
@@ -62,6 +66,7 @@ class Rounds(ABC):
         self.space = task.suited(task.space or LRNN())
         self.round = 0
         self.spread = 0.0
+        self.grouped = True
         self.draw = 0
         self.grows = self.space.resized(2) is not self.space
         self.trial: Trial = task.trial(self._sized(0), task.generator(0, 0), 1.0)
@@ -73,13 +78,17 @@ class Rounds(ABC):
     def _sized(self, number: int) -> Space:
         return self.space.resized(self._size(number))
 
-    def _candidate(self, draw: int, spread: float) -> tuple[float, Trial]:
+    def _guess(self) -> Trial | None:
+        """Give the function that Newton's method starts from."""
+        return self.trial if self.round else None
+
+    def _candidate(self, draw: int, spread: float, grouped: bool) -> tuple[float, Trial]:
         """Draw a space, solve for its head, and return what is made least (residual or energy) with it."""
         generator = self.task.generator(self.round, draw)
-        trial = self.task.trial(self._sized(self.round), generator, spread)
+        trial = self.task.trial(self._sized(self.round), generator, spread, grouped)
         if self.task.problem.nonlinear is None:
             return solve_head(trial, self.task, generator, self.method.oversampling), trial
-        guess = self.trial if self.round else None
+        guess = self._guess()
         return newton_head(trial, self.task, generator, self.method.oversampling, guess), trial
 
     @abstractmethod
@@ -92,15 +101,21 @@ class Rounds(ABC):
         spreads: tuple[float, ...] = (1.0,)
         if self.space.spectral:
             spreads = (self.spread, 2 * self.spread) if self.round else SPREADS
-        tried = [(*self._candidate(0, spread), spread) for spread in spreads]
-        *first, self.spread = min(tried, key=lambda entry: entry[0])
-        pair: list[Any] = [tuple(first), self._candidate(1, self.spread)]
+        many = self.space.spectral and self.task.spectrum.interactions is not None
+        groupings: tuple[bool, ...] = (self.grouped,)
+        if many and not self.round:
+            spreads, groupings = (*SMALLER, *spreads), (True, False)
+        ways = itertools.product(spreads, groupings)
+        tried = [(*self._candidate(0, *way), *way) for way in ways]
+        *first, self.spread, self.grouped = min(tried, key=lambda entry: entry[0])
+        pair: list[Any] = [tuple(first), self._candidate(1, self.spread, self.grouped)]
         self.draw = int(pair[1][0] < pair[0][0])
         best, other = pair[self.draw], pair[1 - self.draw]
         self.trial = best[1]
         # Measured first draw first, because where both are of one fixed basis it is the first one's correction.
         numerical = difference(pair[0][1], pair[1][1], self.task) * self._share(best, other)
-        if self.task.problem.nonlinear is not None:
+        problem = self.task.problem
+        if problem.nonlinear is not None or problem.weak or problem.hard.rough and not problem.energies:
             # Both draws may have found one and the same wrong function; its residual is large then. (Our choice.)
             numerical = max(numerical, best[0])
         geometric = geometric_error(self.trial, self.task)
@@ -132,14 +147,15 @@ class Rounds(ABC):
         return {
             "round": self.round,
             "spread": self.spread,
+            "grouped": self.grouped,
             "draw": self.draw,
             "head": {"weight": head.weight.detach(), "bias": head.bias.detach()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state: spaces are drawn again from the seed, heads are taken from the state."""
-        for name in ("round", "spread", "draw"):
+        for name in ("round", "spread", "grouped", "draw"):
             setattr(self, name, state[name])
         number, spread = (self.round - 1, self.spread) if self.round else (0, 1.0)
-        self.trial = self.task.trial(self._sized(number), self.task.generator(number, self.draw), spread)
+        self.trial = self.task.trial(self._sized(number), self.task.generator(number, self.draw), spread, self.grouped)
         self.trial.space.head.load_state_dict(state["head"])

@@ -11,14 +11,22 @@ import torch
 
 from ..errors import InputError
 from ..problem import Trial
+from .first_order import FirstOrder
 from .least_squares import LeastSquares
 from .stopping import Budget, Step
 from .task import Method, Run, Task
 from .training import Training
 
+WARM_UP = 0.25
+"""The share of a first-order method that others follow, relative to theirs. (Our choice.)"""
+
 
 class Sequence:
-    """Methods in turn, each starting from what the last one left, with equal shares of the budget.
+    """Methods in turn, each starting from what the last one left.
+
+    They share the budget evenly, except that a first-order method gets a quarter of a share where another kind comes
+    after it, as its work is then to find a good start. What a method leaves of its share goes to the next ones. The
+    history notes why one method passes on to the next.
 
     Args:
         methods: methods that train all parameters.
@@ -34,6 +42,9 @@ class Sequence:
         if own := [method for method in methods if isinstance(method, (LeastSquares, Sequence))]:
             raise InputError(f"{own[0].name} cannot be part of a sequence; name methods such as adam and lbfgs.")
         self.methods = tuple(methods)
+        kinds = [isinstance(method, FirstOrder) for method in methods]
+        weights = [WARM_UP if first and not all(kinds[i:]) else 1.0 for i, first in enumerate(kinds)]
+        self.ends = tuple(sum(weights[: i + 1]) / sum(weights) for i in range(len(weights)))
         self.name: str = "+".join(method.name for method in self.methods)
 
     def __repr__(self) -> str:
@@ -56,6 +67,8 @@ class SequenceRun:
         """Start the first method."""
         self.method, self.task = method, task
         self.number = 0
+        self.begun = (0, 0.0)
+        """Steps and seconds at which the running method's turn began."""
         self.run = self._start(0)
 
     def _start(self, number: int) -> _TrainingRun:
@@ -70,33 +83,51 @@ class SequenceRun:
         """The trial function."""
         return self.run.trial
 
+    @property
+    def training(self) -> Training:
+        """What the running method trains."""
+        return self.run.training
+
+    def calm(self, times: int) -> None:
+        """Let the running method be more careful, if it knows how."""
+        if hasattr(self.run, "calm"):
+            self.run.calm(times)
+
     def _share(self, budget: Budget) -> Budget:
-        """Give the running method the part of the budget that ends with its turn."""
-        last = (self.number + 1) / len(self.method.methods)
-        steps = budget.steps if math.isinf(budget.steps) else max(1.0, math.floor(budget.steps * last))
-        return replace(budget, seconds=budget.seconds * last, steps=steps)
+        """Give the running method the part of the budget that is its turn, as a budget of its own."""
+        end, (steps, seconds) = self.method.ends[self.number], self.begun
+        return replace(
+            budget,
+            seconds=max(budget.seconds * end - seconds, 1e-9),
+            steps=max(1.0, math.floor(budget.steps * end) - steps) if math.isfinite(budget.steps) else math.inf,
+            seconds_before=budget.seconds_before - seconds,
+            steps_done=budget.steps_done - steps,
+        )
 
     def step(self, budget: Budget) -> Step:
         """Take a step of the method whose turn it is, and pass on when it is done."""
         share = self._share(budget)
         step = self.run.step(share)
-        more = self.number + 1 < len(self.method.methods)
         share.steps_done += step.steps
+        more = self.number + 1 < len(self.method.methods)
         failed = step.stop is not None and not math.isfinite(step.loss)
-        if more and not failed and (step.stop is not None or share.spent >= 1):
-            handed = self.run.training.state_dict()
-            self.number += 1
-            self.run = self._start(self.number)
-            self.run.training.load_state_dict(handed)
-            return replace(step, stop=None)
-        return step
+        if not more or failed or (step.stop is None and share.spent < 1):
+            return step
+        handed = self.run.training.state_dict()
+        old = self.method.methods[self.number].name
+        self.number, self.begun = self.number + 1, (budget.steps_done + step.steps, budget.elapsed)
+        self.run = self._start(self.number)
+        self.run.training.load_state_dict(handed)
+        why = "its share of the budget is spent" if step.stop is None else step.stop.reason
+        return replace(step, stop=None, note=f"{old} passes on to {self.method.methods[self.number].name}: {why}")
 
     def state_dict(self) -> dict[str, Any]:
         """Give everything that the next step depends on."""
-        return {"number": self.number, "run": self.run.state_dict()}
+        return {"number": self.number, "begun": self.begun, "run": self.run.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state."""
+        self.begun = state["begun"]
         if state["number"] != self.number:
             self.number = state["number"]
             self.run = self._start(self.number)

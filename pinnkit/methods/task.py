@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from ..problem import Collocation, EnergyIntegral, Problem, Spectrum, Trial
-from ..spaces import LRNN, Charts, Space
+from ..spaces import LRNN, Charts, CornerMap, Space
 from .stopping import Budget, Step
 
 FREQUENCIES = 4096
@@ -42,11 +42,15 @@ class Task:
         return Spectrum(self.problem)
 
     def suited(self, space: Space) -> Space:
-        """Give a space whose head alone is found its charts around the cavities of the domain, if there are any."""
+        """Give a space whose head alone is found its charts around cavities and corners, if there are any."""
         # Periodic axes are embedded before the space sees them, where a cavity is no ball any more.
         cavities = [] if self.problem.periodic_axes else self.problem.domain.cavities
         helped = (space.frozen or space.spectral) and not isinstance(space, Charts)
-        return Charts(space, cavities) if cavities and helped else space
+        corners = [
+            CornerMap(c.vertex, c.bisector, c.exponent, c.cut[0], c.radius, c.cut[1] < c.farthest)
+            for c in self.problem.corners
+        ]
+        return Charts(space, cavities, corners=corners) if (cavities or corners) and helped else space
 
     def generator(self, *stream: int) -> torch.Generator:
         """Give an independent source of random numbers for a named purpose of this task."""
@@ -55,9 +59,9 @@ class Task:
             mixed = (mixed * 6_364_136_223_846_793_005 + number + 1_442_695_040_888_963_407) % 2**63
         return torch.Generator().manual_seed(mixed)
 
-    def trial(self, space: Space, generator: torch.Generator, spread: float = 1.0) -> Trial:
+    def trial(self, space: Space, generator: torch.Generator, spread: float = 1.0, grouped: bool = True) -> Trial:
         """Draw a trial function, with frequencies from the spectrum where the space uses them."""
-        frequencies = self.spectrum.draw(FREQUENCIES, spread, generator) if space.spectral else None
+        frequencies = self.spectrum.draw(FREQUENCIES, spread, generator, grouped) if space.spectral else None
         return self.problem.trial(space, generator, frequencies).to(self.dtype).to(self.device)
 
     @cached_property

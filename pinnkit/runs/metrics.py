@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..domains import Mesh
-from ..methods import Auto, FallbackRun, Method, Outcome, Run, Task, energy_residual
+from ..methods import Auto, FallbackRun, Method, Outcome, Run, Task, Uncertainty, energy_residual
 from ..problem import Trial
 from ..solution import Solution
 from .provenance import peak_memory
@@ -54,11 +54,22 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
     }
     if len(errors) > 1:
         metrics["errors"] = errors
+    if task.problem.quantities:
+        metrics["quantities"] = solution.quantities()
     if task.problem.parameters:
         metrics["problem_parameters"] = {p.name: p.item() for p in task.problem.parameters}
+    if task.problem.trainable_parameters and task.problem.equations:
+        metrics["problem_parameter_errors"] = _finite(Uncertainty(trial, task).parameters)
+    if known := {p.name: abs(p.item() / p.true - 1) for p in task.problem.parameters if p.true}:
+        metrics["problem_parameter_true_errors"] = _finite(known)
     if isinstance(task.problem.domain, Mesh):
         metrics["mesh"] = {"nodes": len(task.problem.domain.nodes), "cells": len(task.problem.domain.cells)}
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in metrics.items()}
+    return _finite(metrics)
+
+
+def _finite(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Put None in place of numbers that JSON does not have."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in numbers.items()}
 
 
 def _residual(task: Task, trial: Trial) -> float:

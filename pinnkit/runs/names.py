@@ -8,8 +8,29 @@ from typing import Any
 import torch
 
 from ..errors import InputError, NameNotFound
-from ..methods import LBFGS, Adam, Auto, LeastSquares, Method, Ritz, Sequence
-from ..options import fitting, options_of
+from ..methods import (
+    LBFGS,
+    RAD,
+    RAR,
+    SOAP,
+    Adam,
+    Auto,
+    Causal,
+    Continuation,
+    GaussNewton,
+    GradientNorm,
+    Identification,
+    LeastSquares,
+    Method,
+    Resample,
+    Ritz,
+    SelfAdaptive,
+    Sequence,
+    SSBroyden,
+    TangentKernel,
+    TimeMarching,
+)
+from ..options import fitting, options_of, parameters_of
 from ..spaces import (
     IAT,
     KAN,
@@ -23,6 +44,7 @@ from ..spaces import (
     Gauss,
     LehmerNetwork,
     ModifiedMLP,
+    Patches,
     PirateNet,
     PositionalReLU,
     RandomFeatures,
@@ -45,6 +67,7 @@ SPACES: dict[str, type[Space]] = {
     "kan": KAN,
     "modified-mlp": ModifiedMLP,
     "piratenet": PirateNet,
+    "patches": Patches,
 }
 METHODS: dict[str, Callable[..., Method]] = {
     "auto": Auto,
@@ -52,7 +75,23 @@ METHODS: dict[str, Callable[..., Method]] = {
     "ritz": Ritz,
     "adam": Adam,
     "lbfgs": LBFGS,
+    "identification": Identification,
+    "ssbroyden": SSBroyden,
+    "soap": SOAP,
+    "gauss-newton": GaussNewton,
+    "time-marching": TimeMarching,
+    "continuation": Continuation,
 }
+PARTS: dict[str, dict[str, Callable[..., Any]]] = {
+    "weights": {
+        "gradient-norm": GradientNorm,
+        "tangent-kernel": TangentKernel,
+        "self-adaptive": SelfAdaptive,
+        "causal": Causal,
+    },
+    "sampling": {"resample": Resample, "rad": RAD, "rar": RAR},
+}
+"""Options of methods that are objects; their own options are written method.sampling.every and so on."""
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -114,12 +153,36 @@ def make_method(name: str, options: Mapping[str, Any]) -> Method:
     if len(parts) > 1 and "auto" in parts:
         raise InputError(f"method {name}: auto chooses methods by itself; it cannot be joined with others.")
     makers = [METHODS[part] for part in parts]
-    checked = _checked("method", name, makers, options)
+    plain = {option: value for option, value in options.items() if option.partition(".")[0] not in PARTS}
+    checked = _checked("method", name, makers, plain) | _parts(name, makers, options)
     try:
-        methods = [maker(**{k: v for k, v in checked.items() if k in options_of(maker)}) for maker in makers]
+        methods = [maker(**{k: v for k, v in checked.items() if k in parameters_of(maker)}) for maker in makers]
     except InputError as error:
         raise InputError(f"method {name}: {error}") from None
     return methods[0] if len(methods) == 1 else Sequence(methods)
+
+
+def _parts(method: str, makers: list[Callable[..., Any]], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the weights and the sampling that are asked for."""
+    made = {}
+    for kind in dict.fromkeys(option.partition(".")[0] for option in options):
+        if kind not in PARTS:
+            continue
+        if not any(kind in parameters_of(maker) for maker in makers):
+            known = {option for maker in makers for option in options_of(maker)}
+            raise NameNotFound(f"option of method {method}", kind, sorted(known))
+        if kind not in options:
+            names = ", ".join(PARTS[kind])
+            raise InputError(f"options of method.{kind} need a name: add --set method.{kind}=NAME, one of {names}.")
+        if (name := str(options[kind])) not in PARTS[kind]:
+            raise NameNotFound(kind, name, PARTS[kind])
+        own = {key.partition(".")[2]: value for key, value in options.items() if key.startswith(f"{kind}.")}
+        checked = _checked(kind, name, [PARTS[kind][name]], own)
+        try:
+            made[kind] = PARTS[kind][name](**checked)
+        except InputError as error:
+            raise InputError(f"{kind} {name}: {error}") from None
+    return made
 
 
 def make_device(name: str, dtype: torch.dtype = torch.float64) -> str:

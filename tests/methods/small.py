@@ -49,4 +49,6 @@ def task(problem: pk.Problem, **options: object) -> Task:
 
 
 ADAM = pk.Adam(rate=1e-2, points=40, boundary_points=4)
+SOAP = pk.SOAP(rate=1e-2, points=40, boundary_points=4)
 LBFGS = pk.LBFGS(points=40, boundary_points=4)
+SSBROYDEN = pk.SSBroyden(points=40, boundary_points=4)

@@ -1,6 +1,8 @@
 """The loop: budgets, tolerance, divergence, signals."""
 
+import math
 import os
+import re
 import signal
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 
 import pinnkit as pk
 from pinnkit.methods import Progress, Sequence, Status, drive
+from pinnkit.methods.diagnosis import first_not_finite
 
 from .small import ADAM, LBFGS, SPACE, linear, nonlinear, task
 
@@ -66,15 +69,67 @@ def test_divergence_keeps_the_last_good_state():
     assert all(torch.isfinite(v).all() for v in saved[0][0]["training"]["trial"].values())
 
 
-def test_a_loss_that_is_not_a_number_is_divergence():
-    problem = pk.Problem(
-        domain=pk.Interval(0, 1), unknowns="u", equations={"e": lambda u: torch.log(u + 1.5) + u.x},
-        conditions=[pk.Dirichlet(u=-30.0, on=pk.Interval(0, 1).boundary)],
+def logarithm(start: float, end: float = -30.0) -> pk.Problem:
+    """A problem whose residual is no number where u is below -start, which the condition asks for at the ends."""
+    line = pk.Interval(0, 1)
+    return pk.Problem(
+        domain=line, unknowns="u", equations={"e": lambda u: torch.log(u + start) + u.x},
+        conditions=[pk.Dirichlet(u=end, on=line.boundary)],
     )  # fmt: skip
-    run, made = start(pk.Adam(rate=0.5, points=40, boundary_points=4), problem)
+
+
+def test_a_loss_that_is_not_a_number_is_divergence_and_names_where():
+    run, made = start(pk.Adam(rate=1e6, points=40, boundary_points=4), logarithm(1.5))
     outcome = drive(run, made, pk.Budget.parse("500steps"), Progress())
-    assert outcome.stop.status is Status.DIVERGED and "the loss became nan" in outcome.stop.reason
+    assert outcome.stop.status is Status.DIVERGED
+    # Every try has its second step with a trial function far below -1.5.
+    assert re.fullmatch(
+        r"the loss became nan in step 2: equation 'e' is nan at \(x=0\.\d+\), after 3 more careful tries",
+        outcome.stop.reason,
+    )
     assert torch.isfinite(run.training.loss())
+
+
+@pytest.mark.parametrize("method", [ADAM, LBFGS, pk.GaussNewton(40), Sequence([ADAM, LBFGS])], ids=lambda m: m.name)
+def test_a_residual_that_is_no_number_from_the_start(method):
+    run, made = start(method, logarithm(-0.4))
+    before = weights(run)
+    outcome = drive(run, made, pk.Budget.parse("5steps"), Progress())
+    assert outcome.stop.status is Status.DIVERGED
+    assert "in step 1: equation 'e' is nan at (x=0." in outcome.stop.reason
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(run), strict=True))
+
+
+def test_weights_that_are_no_numbers_are_named_through_the_unknown():
+    run, made = start(ADAM, linear())
+    with torch.no_grad():
+        run.trial.space.head.weight.fill_(math.nan)
+    found = first_not_finite(run.training.discretisation, run.trial)
+    assert found.startswith("equation 'poisson' is nan at (x=0.") and found.endswith(", where u.xx is nan")
+    assert first_not_finite(run.training.discretisation, lambda x: x * 0.0) is None
+
+
+def test_a_density_that_is_no_number_is_named():
+    line = pk.Interval(0, 1)
+    problem = pk.Problem(
+        domain=line, unknowns="u", energy=lambda u, p: u.x**2 + torch.log(u - 0.4),
+        conditions=[pk.Dirichlet(u=0.0, on=line.boundary, hard=True)],
+    )  # fmt: skip
+    for method in (ADAM, pk.GaussNewton(points=40)):
+        run, made = start(method, problem)
+        outcome = drive(run, made, pk.Budget.parse("5steps"), Progress())
+        assert outcome.stop.status is Status.DIVERGED and "in step 1: energy is nan at (x=0" in outcome.stop.reason
+
+
+def test_a_run_that_diverges_goes_on_more_carefully():
+    run, made = start(pk.Adam(rate=0.5, points=40, boundary_points=4), logarithm(1.5, -1.0))
+    outcome = drive(run, made, pk.Budget.parse("100steps"), Progress())
+    assert outcome.stop.status is Status.BUDGET_SPENT
+    assert [record["step"] for record in outcome.progress.history] == list(range(1, 101))
+    notes = [record["note"] for record in outcome.progress.history if "note" in record]
+    assert len(notes) == 1 and notes[0].startswith("the loss became nan in step")
+    assert notes[0].endswith("; going on from step 0, more carefully")
+    assert "equation 'e' is nan at (x=" in notes[0]
 
 
 def test_a_solve_that_diverged_still_gives_its_last_good_state():

@@ -7,7 +7,6 @@ import torch
 
 import pinnkit as pk
 from pinnkit.methods import Progress, Task, correction_size, difference, drive
-from pinnkit.methods.lbfgs import _AcrossDevices
 
 from .small import LINE, linear, task
 
@@ -103,24 +102,6 @@ def test_an_operator_singular_at_zero_has_finite_weights():
     )  # fmt: skip
     weights = [block.weight for block in task(problem).collocation(50, 10, torch.Generator().manual_seed(0)).blocks]
     assert all(map(math.isfinite, weights))
-
-
-def test_lbfgs_across_devices_is_the_one_of_torch():
-    found = []
-    for kind in (torch.optim.LBFGS, _AcrossDevices):
-        x, y = (torch.nn.Parameter(torch.tensor(v, dtype=torch.float64)) for v in ([-1.2, 1.0], 0.3))
-        optimizer = kind([x, y], max_iter=40, line_search_fn="strong_wolfe")
-
-        def closure(x=x, y=y, optimizer=optimizer):
-            optimizer.zero_grad()
-            loss = 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2 + (y - x[1]) ** 2
-            loss.backward()
-            return loss
-
-        optimizer.step(closure)
-        found.append((x.tolist(), y.item()))
-    assert found[0] == found[1]
-    assert found[1][0] == pytest.approx([1, 1], abs=1e-4)
 
 
 def test_a_mixed_inverse_problem_in_float32():

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 import pinnkit as pk
-from pinnkit.methods import Task
 from pinnkit.problem import Collocation
 
 
@@ -75,17 +74,6 @@ def test_a_system_onto_a_function_is_the_linearisation_there():
         expected = (value + slope) * block.weight / math.sqrt(len(value))
         torch.testing.assert_close((matrix @ c - side)[rows], expected, rtol=1e-10, atol=1e-10)
         offset += len(value)
-
-
-def test_parameters_are_not_found_by_least_squares():
-    k = pk.Parameter("k", 1.0)
-    line = pk.Interval(0, 1)
-    problem = pk.Problem(
-        domain=line, unknowns="u", equations={"e": lambda u: k * u.xx + 1}, parameters=[k],
-        conditions=[pk.Dirichlet(u=0.0, on=line.boundary), pk.Observations([[0.5]], u=[0.1])],
-    )
-    with pytest.raises(pk.InputError, match="finds no parameters, but the trainable parameter 'k' is to be found"):
-        pk.LeastSquares().start(Task(problem))
 
 
 def test_steps_that_overshoot_are_shortened():

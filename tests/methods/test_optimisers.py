@@ -8,7 +8,7 @@ import torch
 import pinnkit as pk
 from pinnkit.methods import Auto, Progress, Sequence, Status, drive, solve_least_squares
 
-from .small import ADAM, LBFGS, SPACE, inverse, linear, nonlinear, task
+from .small import ADAM, LBFGS, SOAP, SPACE, SSBROYDEN, inverse, linear, nonlinear, task
 
 
 def run(method, problem, budget, **options):
@@ -44,16 +44,21 @@ def test_the_learning_rate_of_adam_falls_as_a_half_cosine():
     assert all(a > b for a, b in zip(rates, rates[1:], strict=False))
 
 
-def test_lbfgs_never_increases_the_loss():
-    _, outcome = run(LBFGS, nonlinear(), "200steps")
+QUASI_NEWTON = pytest.mark.parametrize("method", [LBFGS, SSBROYDEN], ids=lambda m: m.name)
+
+
+@QUASI_NEWTON
+def test_quasi_newton_never_increases_the_loss(method):
+    _, outcome = run(method, nonlinear(), "200steps")
     found = losses(outcome)
     assert all(b <= a for a, b in zip(found, found[1:], strict=False))
-    assert found[-1] < 1e-3 * found[0]
+    assert found[-1] < 1e-4 * found[0]
 
 
-def test_lbfgs_solves_to_rounding_and_says_why_it_stops():
+@QUASI_NEWTON
+def test_quasi_newton_solves_to_rounding_and_says_why_it_stops(method):
     """Over a few frozen functions the loss is quadratic, and least squares gives its minimum."""
-    work, outcome = run(LBFGS, linear(), "3000steps", space=pk.RandomFeatures(3, scale=4.0))
+    work, outcome = run(method, linear(), "3000steps", space=pk.RandomFeatures(3, scale=4.0))
     assert outcome.stop.status is Status.STALLED
     assert "finds no smaller loss" in outcome.stop.reason and "largest gradient entry" in outcome.stop.reason
     assert outcome.progress.steps < 500
@@ -64,7 +69,7 @@ def test_lbfgs_solves_to_rounding_and_says_why_it_stops():
     assert found == pytest.approx(training.loss().item(), rel=1e-9)
 
 
-@pytest.mark.parametrize("steps", [7, 10, 23])
+@pytest.mark.parametrize("steps", [1, 23])
 def test_lbfgs_keeps_to_a_budget_of_steps(steps):
     _, outcome = run(LBFGS, nonlinear(), f"{steps}steps")
     assert outcome.progress.steps == steps
@@ -89,8 +94,48 @@ def test_a_sequence_hands_over_the_weights_and_splits_the_budget():
             assert work.run.training.loss() < 1.2 * step.loss
         last = work.number
     assert budget.steps_done == 60
-    assert numbers.index(1) == 29  # the thirtieth step passes the work on
-    assert numbers.count(1) == 31
+    # Adam has a fifth of the budget; its last step passes the work on.
+    assert numbers.index(1) == 11
+    assert numbers.count(1) == 49
+
+
+@pytest.mark.parametrize(("methods", "ends"), [
+    ([ADAM], [1.0]),
+    ([ADAM, LBFGS], [0.2, 1.0]),
+    ([ADAM, SOAP, SSBROYDEN], [1 / 6, 1 / 3, 1.0]),
+    ([ADAM, SOAP], [0.5, 1.0]),
+    ([LBFGS, ADAM], [0.5, 1.0]),
+    ([LBFGS, SSBROYDEN, LBFGS], [1 / 3, 2 / 3, 1.0]),
+])  # fmt: skip
+def test_shares_of_a_sequence(methods, ends):
+    assert Sequence(methods).ends == pytest.approx(ends)
+
+
+def test_every_method_of_a_sequence_has_a_budget_of_its_own():
+    """The second one's schedule begins at its begin, and what the first one leaves of its share is not lost."""
+    work = Sequence([LBFGS, ADAM]).start(task(linear(), space=pk.RandomFeatures(3, scale=4.0)))
+    budget = pk.Budget.parse("2000steps")
+    notes, rates = [], []
+    while budget.spent < 1:
+        second = work.number == 1
+        step = work.step(budget)
+        budget.steps_done += step.steps
+        notes += [(budget.steps_done, step.note)] if step.note and "passes" in step.note else []
+        rates += [work.run.optimizer.param_groups[0]["lr"]] if second else []
+    ((passed, note),) = notes
+    assert passed < 500 and note.startswith("lbfgs passes on to adam: the line search finds no smaller loss than")
+    assert len(rates) == 2000 - passed
+    assert rates[0] == pytest.approx(1e-2) and rates[len(rates) // 2] == pytest.approx(0.505e-2, rel=1e-2)
+
+
+def test_the_history_tells_of_parameters_and_of_passing_on():
+    _, outcome = run(Sequence([ADAM, SSBROYDEN]), inverse(), "50steps")
+    history = outcome.progress.history
+    assert len({record["parameters"]["k"] for record in history}) == 50
+    notes = {record["step"]: record["note"] for record in history if "note" in record}
+    assert notes == {10: "adam passes on to ssbroyden: its share of the budget is spent"}
+    _, outcome = run(ADAM, linear(), "2steps")
+    assert all(record.keys() == {"step", "seconds", "loss", "estimated_error"} for record in outcome.progress.history)
 
 
 def test_a_sequence_keeps_trainable_parameters():
@@ -119,9 +164,8 @@ def test_auto_asks_what_kind_of_problem_it_is():
         assert method.name == "adam+lbfgs" and "needs training" in why
     method, why = Auto().choose(task(nonlinear(), space=None))
     assert method.name == "least-squares" and why.startswith("equation 'e' is not linear: Newton's method")
-    for problem, culprit in ((inverse(), "the trainable parameter 'k'"), (pk.load_problem("burgers"), "equation 'mom")):
-        method, why = Auto().choose(task(problem))
-        assert method.name == "adam+lbfgs" and why.startswith(culprit)
+    method, why = Auto().choose(task(pk.load_problem("burgers")))
+    assert method.name == "adam+lbfgs" and why.startswith("equation 'mom")
 
 
 def test_auto_solves_what_it_chooses():
@@ -137,7 +181,7 @@ def test_a_trainable_parameter_is_recovered():
     assert solution.relative_l2 < 1e-3
 
 
-@pytest.mark.parametrize("method", [ADAM, LBFGS, Sequence([ADAM, LBFGS])], ids=lambda m: m.name)
+@pytest.mark.parametrize("method", [ADAM, SOAP, LBFGS, SSBROYDEN, Sequence([ADAM, LBFGS])], ids=lambda m: m.name)
 @pytest.mark.parametrize("make", [inverse, nonlinear])
 def test_the_same_problem_twice_gives_the_same_numbers(method, make):
     problem = make()

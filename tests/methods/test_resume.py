@@ -12,7 +12,7 @@ import pinnkit as pk
 from pinnkit.methods import Progress, Sequence, drive
 from pinnkit.runs.checkpoint import load_state, save_state
 
-from .small import ADAM, LBFGS, SPACE, inverse, linear, nonlinear, task
+from .small import ADAM, LBFGS, SOAP, SPACE, SSBROYDEN, inverse, linear, nonlinear, task
 
 
 class _Enough(Exception):
@@ -57,12 +57,14 @@ def same(one, two):
 
 
 BOTH = Sequence([ADAM, LBFGS])
+DENSE = Sequence([SOAP, SSBROYDEN])
 
 
 @pytest.mark.parametrize(("method", "stops"), [
     (ADAM, [1]), (ADAM, [13]), (ADAM, [7, 8, 39]),
     (LBFGS, [10]), (LBFGS, [20, 30]),
-    (BOTH, [5]), (BOTH, [19]), (BOTH, [20]), (BOTH, [30]), (BOTH, [7, 30]),
+    (SOAP, [1, 14]), (SSBROYDEN, [1, 13]),
+    (BOTH, [5]), (BOTH, [7]), (BOTH, [8]), (BOTH, [30]), (DENSE, [3, 20]),
 ], ids=lambda v: v.name if hasattr(v, "name") else "-".join(map(str, v)))  # fmt: skip
 @pytest.mark.parametrize("make", [nonlinear, inverse], ids=["forward", "inverse"])
 def test_training(method, stops, make, tmp_path):
@@ -72,7 +74,7 @@ def test_training(method, stops, make, tmp_path):
     same(whole, parts)
 
 
-@pytest.mark.parametrize("method", [ADAM, LBFGS, BOTH], ids=lambda m: m.name)
+@pytest.mark.parametrize("method", [ADAM, SOAP, LBFGS, SSBROYDEN, BOTH], ids=lambda m: m.name)
 def test_training_in_single_precision_with_a_double_parameter(method, tmp_path):
     whole = continued(method, inverse, "40steps", [], tmp_path, dtype=torch.float32)
     same(whole, continued(method, inverse, "40steps", [20], tmp_path, dtype=torch.float32))
@@ -106,7 +108,7 @@ def test_least_squares(stops, space, tmp_path):
     same(whole, continued(method, wave_on_a_square, "4steps", stops, tmp_path, space=space))
 
 
-@pytest.mark.parametrize("method", [ADAM, LBFGS, BOTH, pk.LeastSquares(start_size=15, max_size=30)],
+@pytest.mark.parametrize("method", [ADAM, SOAP, LBFGS, SSBROYDEN, BOTH, pk.LeastSquares(start_size=15, max_size=30)],
                          ids=lambda m: m.name)  # fmt: skip
 def test_a_loaded_run_is_the_saved_one(method, tmp_path):
     """Before any further step: the solution that is loaded is the one that was saved."""

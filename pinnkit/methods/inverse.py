@@ -1,0 +1,212 @@
+"""Inverse problems over frozen spaces: the head and the parameters together, by Newton's method."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..problem import Trial, validation_points
+from .error_estimate import POINTS, difference
+from .head import collocation_sizes
+from .posterior import STIFFNESS, LinearisedInverse, Posterior, Weighing
+from .rounds import FrozenSpaces, Rounds
+from .stopping import Budget, Status, Step, Stop
+from .task import Task
+from .uncertainty import head_rows
+
+ITERATIONS = 20
+SPREADS = (1.0, 2.0)
+SHORTEST = 1 / 64
+SOFTER = 1e4
+INSIGNIFICANT = 1e-2
+"""A fall of the sum of squares, in units of the noise, that changes no conclusion."""
+
+
+@dataclass
+class Fit:
+    """A trial function with the parameters found with it.
+
+    Attributes:
+        trial: the trial function.
+        values: of the trainable parameters.
+        posterior: at the solution; None where it is not finite.
+        misfits: M, chi squared and P of the trial function.
+    """
+
+    trial: Trial
+    values: list[float]
+    posterior: Posterior | None
+    misfits: dict[str, float]
+
+    @property
+    def order(self) -> tuple[float, float]:
+        """The stiffer the model that explains the data is, the better; then the smaller its sum of squares."""
+        if self.posterior is None:
+            return (math.inf, math.inf)
+        return (-self.posterior.stiffness, _sum(self.posterior, self.misfits))
+
+
+def _sum(posterior: Posterior, misfits: dict[str, float]) -> float:
+    weights = {"model": posterior.stiffness, "data": 1.0, "prior": posterior.smoothness}
+    return sum(weights[kind] * misfit for kind, misfit in misfits.items())
+
+
+def _insignificant(posterior: Posterior, total: float, count: int) -> float:
+    """Give a fall of the sum of squares that changes no conclusion."""
+    noise = posterior.noise**2 if math.isfinite(posterior.noise) else 0.0
+    # Where the sum is far above what noise explains, the space is the limit, and a like part of it changes nothing.
+    return INSIGNIFICANT * max(noise, total / max(count, 1))
+
+
+@torch.no_grad()
+def newton_inverse(
+    trial: Trial,
+    task: Task,
+    generator: torch.Generator,
+    oversampling: float = 4.0,
+    guess: Callable[[Any], Any] | None = None,
+) -> Fit:
+    """Find head and trainable parameters of an inverse problem, on fresh points.
+
+    Each step solves the problem linearised about the last function and parameters, with the weights that the noise
+    asks for: a first step from far away follows the data, later ones the model, too. Steps within the space are
+    shortened until the sum of squares falls.
+
+    Args:
+        trial: its head is set; so are the problem's parameters, from whose values the search starts.
+        task: the problem.
+        generator: source of the collocation points.
+        oversampling: interior points for each unknown coefficient.
+        guess: where to start; None starts from what the hard conditions prescribe, else zero.
+
+    Returns:
+        What was found.
+    """
+    unknowns, parameters = len(task.problem.unknowns), task.problem.trainable_parameters
+    weighing = Weighing(task.collocation(*collocation_sizes(trial, task, oversampling), generator))
+    about: Callable[[Any], Any] = guess or trial.lift
+    head = torch.zeros(unknowns, trial.space.size + 1, dtype=task.dtype, device=task.device)
+    size = head.numel()
+    posterior: Posterior | None = None
+    misfits, stiffest = weighing.misfits(about), math.inf
+    for iteration in range(ITERATIONS):
+        system = LinearisedInverse(weighing, [trial], about, trial.lift)
+        if not system.finite:
+            break
+        before = posterior
+        posterior = system.posterior(stiffest)
+        whole, change = posterior.mean[:size].reshape(unknowns, -1), posterior.mean[size:]
+        start, old, length = values_of(parameters), _sum(posterior, misfits), 1.0
+        # The first step is never shortened: it leads from another space, or from where nothing is known yet.
+        inside = iteration > 0
+        while True:
+            trial.set_head(head + length * (whole - head) if inside else whole)
+            set_values(parameters, start + length * change.cpu().to(start))
+            misfits = weighing.misfits(trial)
+            new = _sum(posterior, misfits)
+            if new < old or not inside or length <= SHORTEST:
+                break
+            length /= 2
+        if inside and not new < old:
+            trial.set_head(head)
+            set_values(parameters, start)
+            misfits = weighing.misfits(trial)
+            if old - _sum(posterior, posterior.misfits) < _insignificant(posterior, old, weighing.count):
+                if posterior.stiffness < stiffest / 10:
+                    break
+                stiffest *= SOFTER
+                continue
+            # The stiffer the model, the narrower and more bent the valley of the sum of squares: a softer one leads on.
+            stiffest = posterior.stiffness / SOFTER
+            if stiffest < weighing.unit * STIFFNESS[0]:
+                break
+            continue
+        stiffest = max(stiffest, posterior.stiffness) * math.sqrt(SOFTER)
+        steady = before is not None and before.stiffness == posterior.stiffness
+        if inside and steady and length == 1 and old - new < _insignificant(posterior, new, weighing.count):
+            break
+        about = copy.deepcopy(trial)
+        head = torch.cat([trial.space.head.weight, trial.space.head.bias[:, None]], 1).clone()
+    return Fit(trial, values_of(parameters).tolist(), posterior, misfits)
+
+
+def values_of(parameters: list[Any]) -> Tensor:
+    """Give the values of parameters, shape ``(P,)``."""
+    return torch.tensor([parameter.item() for parameter in parameters], dtype=torch.float64)
+
+
+@torch.no_grad()
+def set_values(parameters: list[Any], values: Any) -> None:
+    """Set the values of parameters."""
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.fill_(float(value))
+
+
+class InverseRun(Rounds):
+    """Rounds of Newton's method for an inverse problem, until the noise and not the space limits the solution."""
+
+    def __init__(self, method: FrozenSpaces, task: Task) -> None:
+        """Start from the first guesses."""
+        super().__init__(method, task)
+        self.parameters = task.problem.trainable_parameters
+        for parameter in self.parameters:
+            parameter.reset()
+
+    def _share(self, best: Any, other: Any) -> float:
+        return 1.0
+
+    def _fit(self, draw: int, spread: float, start: list[float]) -> Fit:
+        generator = self.task.generator(self.round, draw)
+        trial = self.task.trial(self._sized(self.round), generator, spread)
+        set_values(self.parameters, start)
+        return newton_inverse(trial, self.task, generator, self.method.oversampling, self.trial if self.round else None)
+
+    def step(self, budget: Budget) -> Step:
+        """Solve one round."""
+        started, start = time.perf_counter(), values_of(self.parameters).tolist()
+        spreads: tuple[float, ...] = (1.0,)
+        if self.space.spectral:
+            spreads = (self.spread, 2 * self.spread) if self.round else SPREADS
+        tried = [(self._fit(0, spread, start), spread) for spread in spreads]
+        first, self.spread = min(tried, key=lambda entry: entry[0].order)
+        pair = [first, self._fit(1, self.spread, start)]
+        self.draw = int(pair[1].order < pair[0].order)
+        best = pair[self.draw]
+        self.trial = best.trial
+        set_values(self.parameters, best.values)
+        self.round += 1
+        if best.posterior is None:
+            return Step(math.inf, 1, None, Stop(Status.DIVERGED, "no linearised problem is finite"))
+        numerical = difference(pair[0].trial, pair[1].trial, self.task)
+        noise = self._noise_error(best.posterior)
+        error = math.hypot(numerical, noise) if math.isfinite(noise) else numerical
+        stop = self._stop(error, 0.0, time.perf_counter() - started, budget)
+        if numerical < noise / 3 < math.inf and (stop is None or stop.status is not Status.CONVERGED):
+            stop = Stop(Status.CONVERGED, f"the data determine the solution to about {noise:.1e}, and no further")
+        return Step(_sum(best.posterior, best.misfits), 1, error, stop)
+
+    @torch.no_grad()
+    def _noise_error(self, posterior: Posterior) -> float:
+        """Give the root-mean-square of the posterior standard deviation relative to the solution, the largest one."""
+        x = validation_points(self.task.problem, POINTS // 8).to(self.task.dtype, self.task.device).coordinates
+        rows = [x.new_zeros(len(x), len(posterior.mean)) for _ in self.task.problem.unknowns]
+        found = [posterior.deviations(head_rows([self.trial], x, k, row)) for k, row in enumerate(rows)]
+        deviations = torch.stack(found, 1)
+        size = self.trial(x).square().mean(0).sqrt()
+        return (deviations.square().mean(0).sqrt() / torch.where(size > 0, size, torch.ones_like(size))).max().item()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what the next round and the solution depend on."""
+        return super().state_dict() | {"parameters": values_of(self.parameters)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state."""
+        super().load_state_dict(state)
+        set_values(self.parameters, state["parameters"])

@@ -1,0 +1,112 @@
+"""How far noisy data determine a solution and its parameters, whatever method found them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, jacrev, vmap
+
+from ..problem import Trial
+from ..spaces import LRNN
+from .head import collocation_sizes
+from .posterior import LinearisedInverse, Weighing
+from .task import Task
+
+SIZE = 300
+OVERSAMPLING = 4.0
+WIDEST = 600
+"""A solution of more functions than this is a space of its own; with fewer, fresh functions are added."""
+TRAINABLE = 3000
+"""A trained network of no more numbers than this is corrected by all of them."""
+
+
+class Uncertainty:
+    r"""The Gauss-Newton covariance of a solution and its parameters.
+
+    The problem is linearised about the solution, for corrections e of it and d of the parameters:
+    :math:`\min \Lambda |R + R_u e + R_\theta d|^2 + |(u + e - data) / \sigma|^2`. The inverse of its normal matrix is
+    the covariance, in which what is not looked at is marginalised. Corrections are combinations of the solution's own
+    basis and of an independent one, or of the tangents of a small trained network. Where the linearised problem has
+    another solution, as after a training that has not converged, what it differs by counts as one more standard
+    deviation. (Our choices: the added basis, and the last.)
+
+    Args:
+        trial: the solution.
+        task: its task, with the parameters found.
+
+    Reference:
+        Tarantola 2005, doi:10.1137/1.9780898717921.
+    """
+
+    @torch.no_grad()
+    def __init__(self, trial: Trial, task: Task) -> None:
+        """Linearise and solve; see the class."""
+        self.trial, self.task, self.trials = trial, task, [trial]
+        trained = sum(p.numel() for p in trial.parameters() if p.requires_grad)
+        self.tangents = not trial.space.frozen and trained <= TRAINABLE
+        generator = task.generator(8, 8)
+        points = collocation_sizes(trial, task, OVERSAMPLING)
+        if self.tangents:
+            points = (max(points[0], round(OVERSAMPLING * trained)), max(points[1], trained))
+        elif trial.space.size <= WIDEST:
+            fresh = task.trial(task.suited(LRNN()).resized(SIZE), generator)
+            more = collocation_sizes(fresh, task, OVERSAMPLING)
+            points = (points[0] + more[0], points[1] + more[1])
+            self.trials.append(fresh)
+        weighing = Weighing(task.collocation(*points, generator))
+        if self.tangents:
+            self.posterior = LinearisedInverse.of_tangents(weighing, trial).posterior()
+        else:
+            self.posterior = LinearisedInverse(weighing, self.trials, trial).posterior()
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The standard deviation of each trainable parameter; infinite where the data do not determine it."""
+        found, n = self.task.problem.trainable_parameters, len(self.posterior.mean)
+        rows = torch.eye(n).to(self.posterior.mean)[n - len(found) :]
+        return dict(zip([parameter.name for parameter in found], self._deviations(rows).tolist(), strict=True))
+
+    @torch.no_grad()
+    def field(self, x: Tensor) -> Tensor:
+        """Give the standard deviation of each unknown at points ``(n, d)``, shape ``(n, K)``."""
+        unknowns = len(self.task.problem.unknowns)
+        return torch.stack([self._deviations(self._rows(x, k)) for k in range(unknowns)], 1)
+
+    def _deviations(self, rows: Tensor) -> Tensor:
+        return torch.hypot(self.posterior.deviations(rows), rows @ self.posterior.mean)
+
+    def _rows(self, x: Tensor, unknown: int) -> Tensor:
+        """Give what each column of the posterior changes an unknown by at points, shape ``(n, columns)``."""
+        rows = x.new_zeros(len(x), len(self.posterior.mean))
+        if self.tangents:
+            trained = {name: p.detach() for name, p in self.trial.named_parameters() if p.requires_grad}
+
+            def value(tensors: dict[str, Tensor], point: Tensor) -> Tensor:
+                return functional_call(self.trial, tensors, (point[None],))[0, unknown]
+
+            found = vmap(jacrev(value), (None, 0), chunk_size=1024)(trained, x)
+            tangents = torch.cat([found[name].flatten(1) for name in trained], 1)
+            rows[:, : tangents.shape[1]] = tangents
+            return rows
+        return head_rows(self.trials, x, unknown, rows)
+
+
+def head_rows(trials: list[Trial], x: Tensor, unknown: int, rows: Tensor) -> Tensor:
+    """Put the columns of an unknown at points in their places.
+
+    Args:
+        trials: whose heads are the first columns, one after the other.
+        x: points ``(n, d)``.
+        unknown: which of the K unknowns.
+        rows: zeros, shape ``(n, columns)``; filled.
+
+    Returns:
+        The rows.
+    """
+    offset = 0
+    for trial in trials:
+        block, unknowns = trial.space.size + 1, trial.space.head.out_features
+        start = offset + unknown * block
+        rows[:, start : start + block] = trial.columns(x, unknown)
+        offset += unknowns * block
+    return rows
