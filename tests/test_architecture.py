@@ -11,7 +11,7 @@ ROOMS = {
     "options": {"errors"},
     "jets": {"errors"},
     "spaces": {"errors", "jets"},
-    "domains": {"errors"},
+    "domains": {"errors", "jets"},
 }
 ROOMS["convolution"] = {"errors", "jets", "spaces"}
 ROOMS["problem"] = {"errors", "jets", "spaces", "domains"}

@@ -12,6 +12,7 @@ from pinnkit.spaces import Charts, Space
 
 REQUIRED = {
     "article": {"journal", "volume"}, "inproceedings": {"booktitle"}, "misc": {"eprint"}, "software": {"version"},
+    "book": {"publisher"},
 }  # fmt: skip
 SOURCE = pk.references.__file__.replace(".py", ".bib")
 TEXT = open(SOURCE, encoding="utf-8").read()
