@@ -6,7 +6,7 @@ import torch
 
 import pinnkit as pk
 from pinnkit.methods import Task
-from pinnkit.methods.newton import newton_head
+from pinnkit.methods.frozen.newton import newton_head
 
 
 def test_kirsch_satisfies_the_stated_problem():

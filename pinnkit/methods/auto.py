@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from ..domains import SpaceTime
 from .adam import Adam
 from .fallback import FallbackRun
-from .identification import Identification
-from .lbfgs import LBFGS
-from .least_squares import LeastSquares
-from .posterior import has_noise
-from .ritz import Ritz
+from .frozen.least_squares import LeastSquares
+from .frozen.ritz import Ritz
+from .inverse.identification import Identification
+from .inverse.posterior import has_noise
+from .marching.time_marching import TimeMarching
+from .quasi_newton.lbfgs import LBFGS
 from .sequence import Sequence
 from .task import Method, Run, Task
-from .time_marching import TimeMarching
 
 
 @dataclass(frozen=True)

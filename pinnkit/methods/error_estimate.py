@@ -11,7 +11,7 @@ from torch import Tensor
 from ..jets import evaluate
 from ..problem import Trial, validation_points
 from ..spaces import LRNN
-from .head import solve_head
+from .frozen.head import solve_head
 from .task import Task
 
 SIZE = 400

@@ -12,7 +12,7 @@ import torch
 from ..errors import InputError
 from ..problem import Trial
 from .first_order import FirstOrder
-from .least_squares import LeastSquares
+from .frozen.least_squares import LeastSquares
 from .stopping import Budget, Step
 from .task import Method, Run, Task
 from .training import Training

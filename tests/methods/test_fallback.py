@@ -9,7 +9,7 @@ import torch
 import pinnkit as pk
 from pinnkit.methods import Budget, FallbackRun, Progress, Status, Task, drive
 from pinnkit.methods.adam import Adam
-from pinnkit.methods.least_squares import LeastSquares
+from pinnkit.methods.frozen.least_squares import LeastSquares
 
 
 def wave(n):

@@ -7,11 +7,11 @@ import torch
 
 import pinnkit as pk
 from pinnkit.methods import Progress, Sequence, Status, drive, gauss_newton, linear_model
-from pinnkit.methods.gauss_newton import GaussNewtonRun
-from pinnkit.methods.jacobian import metric_root, metric_values, residual_jacobian, scaled_residuals
-from pinnkit.methods.levenberg import DampedSystem, Damping, gram
-from pinnkit.methods.linear_model import FreeSystem
-from pinnkit.methods.nystroem import NystroemPreconditioner, conjugate_gradients
+from pinnkit.methods.gauss_newton.jacobian import metric_root, metric_values, residual_jacobian, scaled_residuals
+from pinnkit.methods.gauss_newton.levenberg import DampedSystem, Damping, gram
+from pinnkit.methods.gauss_newton.linear_model import FreeSystem
+from pinnkit.methods.gauss_newton.method import GaussNewtonRun
+from pinnkit.methods.gauss_newton.nystroem import NystroemPreconditioner, conjugate_gradients
 
 from .small import ADAM, LINE, SPACE, inverse, linear, nonlinear, task
 from .test_resume import continued, same

@@ -7,7 +7,7 @@ from torch import nn
 
 import pinnkit as pk
 from pinnkit.methods import LeastSquares, Status, Task, solve_least_squares
-from pinnkit.methods.least_squares import LeastSquaresRun
+from pinnkit.methods.frozen.least_squares import LeastSquaresRun
 
 LINE = pk.Interval(0, 1)
 

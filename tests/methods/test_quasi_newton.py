@@ -9,10 +9,10 @@ from scipy import optimize
 
 import pinnkit as pk
 from pinnkit.methods import Budget, Status
-from pinnkit.methods.broyden import broyden_update, self_scaling
-from pinnkit.methods.lbfgs import LBFGSRun
-from pinnkit.methods.line_search import CURVATURE, DECREASE, MOST, Point, strong_wolfe
-from pinnkit.methods.ssbroyden import SSBroydenRun
+from pinnkit.methods.quasi_newton.broyden import broyden_update, self_scaling
+from pinnkit.methods.quasi_newton.lbfgs import LBFGSRun
+from pinnkit.methods.quasi_newton.line_search import CURVATURE, DECREASE, MOST, Point, strong_wolfe
+from pinnkit.methods.quasi_newton.ssbroyden import SSBroydenRun
 
 from .small import inverse, linear, task
 

@@ -7,7 +7,7 @@ import torch
 
 import pinnkit as pk
 from pinnkit.methods import Auto, Task, correction_size
-from pinnkit.methods.spectral_solve import solve_positive
+from pinnkit.methods.frozen.spectral_solve import solve_positive
 from pinnkit.problem import EnergyIntegral
 
 SQUARE = pk.Box([-1, -1], [1, 1])

@@ -10,8 +10,8 @@ import torch
 
 import pinnkit as pk
 from pinnkit.methods import Budget, Task, TimeMarching
-from pinnkit.methods.evolution import Evolution
-from pinnkit.methods.time_polynomials import TimePolynomials, radau_points
+from pinnkit.methods.marching.evolution import Evolution
+from pinnkit.methods.marching.time_polynomials import TimePolynomials, radau_points
 
 PI = math.pi
 LINE = pk.Interval(0, 1) * pk.Time(0, 0.5)

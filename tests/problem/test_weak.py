@@ -8,7 +8,7 @@ import torch
 import pinnkit as pk
 from pinnkit.domains.cells import box_cells
 from pinnkit.methods import Task
-from pinnkit.methods.head import solve_head
+from pinnkit.methods.frozen.head import solve_head
 from pinnkit.methods.training import Training
 from pinnkit.problem.hat_functions import HatFunctions
 from pinnkit.problem.weak_system import WeakBlock

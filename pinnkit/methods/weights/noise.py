@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...spaces.space import whole
-from ..posterior import Weighing
+from ..inverse.posterior import Weighing
 
 if TYPE_CHECKING:
     from ..training import Training

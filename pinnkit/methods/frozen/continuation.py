@@ -10,16 +10,16 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError, NameNotFound
-from ..problem import Parameter, Trial
-from ..spaces import LRNN
-from ..spaces.space import whole
+from ...errors import InputError, NameNotFound
+from ...problem import Parameter, Trial
+from ...spaces import LRNN
+from ...spaces.space import whole
+from ..stopping import Budget, Step
+from ..task import Task
 from .head import collocation_sizes
 from .least_squares import LeastSquares, LeastSquaresRun
 from .newton import newton_head
 from .rounds import SPREADS
-from .stopping import Budget, Step
-from .task import Task
 
 FIRST = 0.25
 """First step, as a share of the way from the easy value to the hard one."""

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from ..problem import Collocation, EnergyIntegral, Trial
-from ..problem.collocation import Block
-from ..problem.energy import second_order
+from ...problem import Collocation, EnergyIntegral, Trial
+from ...problem.collocation import Block
+from ...problem.energy import second_order
 
 CHUNK = 1024
 """Points differentiated at once, at most: more would only leave the caches. (Measured.)"""

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..problem import Trial, validation_points
-from .error_estimate import POINTS, difference
-from .head import collocation_sizes
+from ...problem import Trial, validation_points
+from ..error_estimate import POINTS, difference
+from ..frozen.head import collocation_sizes
+from ..frozen.rounds import FrozenSpaces, Rounds
+from ..stopping import Budget, Status, Step, Stop
+from ..task import Task
 from .posterior import STIFFNESS, LinearisedInverse, Posterior, Weighing
-from .rounds import FrozenSpaces, Rounds
-from .stopping import Budget, Status, Step, Stop
-from .task import Task
 from .uncertainty import head_rows
 
 ITERATIONS = 20

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ...errors import InputError
 
 NEGATIVE = 1e-6
 UNBALANCED = 1e-3

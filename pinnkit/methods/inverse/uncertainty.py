@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, jacrev, vmap
 
-from ..problem import Trial
-from ..spaces import LRNN
-from .head import collocation_sizes
+from ...problem import Trial
+from ...spaces import LRNN
+from ..frozen.head import collocation_sizes
+from ..task import Task
 from .posterior import LinearisedInverse, Weighing
-from .task import Task
 
 SIZE = 300
 OVERSAMPLING = 4.0

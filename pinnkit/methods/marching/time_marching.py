@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..domains import Points
-from ..errors import InputError
-from ..jets import evaluate
-from ..problem import Problem, validation_points
-from ..spaces import LRNN, RadialGaussians, Space
-from ..spaces.space import whole
+from ...domains import Points
+from ...errors import InputError
+from ...jets import evaluate
+from ...problem import Problem, validation_points
+from ...spaces import LRNN, RadialGaussians, Space
+from ...spaces.space import whole
+from ..stopping import Budget, Status, Step, Stop
+from ..task import Task
 from .evolution import Evolution, State
 from .march import March, Window
 from .resolution import Resolution
 from .slices import Slices
-from .stopping import Budget, Status, Step, Stop
-from .task import Task
 from .time_polynomials import radau_points
 
 TOLERANCES = (1e-2, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Boundary, Points, SpaceTime
-from ..errors import InputError
-from ..jets import Key
-from ..problem import HardConditions, Initial, PeriodicEmbedding, Problem, Residual
-from ..problem.conditions import evaluate_datum, split_key
+from ...domains import Boundary, Points, SpaceTime
+from ...errors import InputError
+from ...jets import Key
+from ...problem import HardConditions, Initial, PeriodicEmbedding, Problem, Residual
+from ...problem.conditions import evaluate_datum, split_key
 
 State = Callable[[Tensor], list[Tensor]]
 """Maps points of space ``(n, d)`` to the unknowns ``(n, K)`` and as many of their time derivatives as make a state."""

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Domain
-from ..jets import evaluate
-from ..problem import PeriodicEmbedding
-from ..spaces import RadialGaussians
+from ...domains import Domain
+from ...jets import evaluate
+from ...problem import PeriodicEmbedding
+from ...spaces import RadialGaussians
 
 CLOUD = {1: 3000, 2: 1500}
 POOL = 4

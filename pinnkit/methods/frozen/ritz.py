@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
-from ..errors import InputError
-from ..problem import EnergyIntegral, Trial
+from ...errors import InputError
+from ...problem import EnergyIntegral, Trial
+from ..task import Task
 from .head import FINER
 from .rounds import FrozenSpaces, Rounds
-from .task import Task
 
 LEAST_SHARE = 0.1
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError
-from ..problem import Collocation, EnergyIntegral, Trial
+from ...errors import InputError
+from ...problem import Collocation, EnergyIntegral, Trial
+from ..task import Task
 from .patch_solve import divisible, solve_patches
 from .ridge import solve_least_squares
 from .spectral_solve import check_balance, solve_positive
-from .task import Task
 
 FINER = 2
 """How many times as many nodes an energy is measured on as it was made least on."""

@@ -12,17 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..problem import EnergyIntegral
-from ..problem.collocation import Block
-from ..spaces.space import positive, whole
+from ...errors import InputError
+from ...problem import EnergyIntegral
+from ...problem.collocation import Block
+from ...spaces.space import positive, whole
+from ..sampling import RAD, Drawn, Resample
+from ..stopping import Budget, Status, Step, Stop
+from ..task import Task
+from ..training import Training
 from .jacobian import NotPointwise, metric_root, metric_values, residual_jacobian, scaled_residuals
 from .levenberg import DampedSystem, Damping
 from .linear_model import FreeSystem, System
-from .sampling import RAD, Drawn, Resample
-from .stopping import Budget, Status, Step, Stop
-from .task import Task
-from .training import Training
 
 DENSE = 20_000
 """More parameters than this have no matrix."""

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..stopping import Budget, Status, Step, Stop
+from ..training import Training
 from .line_search import Point, strong_wolfe
-from .stopping import Budget, Status, Step, Stop
-from .training import Training
 
 RECOVERED = 10
 """After so many updates a run that began anew may do so once more."""

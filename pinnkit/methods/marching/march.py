@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..jets import plain
-from ..problem import HardConditions, PeriodicEmbedding
-from ..spaces import Space
+from ...jets import plain
+from ...problem import HardConditions, PeriodicEmbedding
+from ...spaces import Space
 
 
 class Window(nn.Module):

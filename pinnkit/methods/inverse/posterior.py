@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..problem import Block, Collocation, Problem, Trial
-from .jacobian import residual_jacobian
+from ...problem import Block, Collocation, Problem, Trial
+from ..gauss_newton.jacobian import residual_jacobian
 
 STIFFNESS = tuple(10.0**k for k in range(-2, 13))
 SMOOTHNESS = tuple(10.0 ** (k / 2) for k in range(-32, 5))

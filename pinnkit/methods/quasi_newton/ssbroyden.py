@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..spaces.space import whole
+from ...errors import InputError
+from ...spaces.space import whole
+from ..sampling import Sampling
+from ..task import Task
+from ..training import Training
+from ..weights import Weights
 from .broyden import broyden_update, self_scaling
-from .quasi_newton import QuasiNewtonRun
-from .sampling import Sampling
-from .task import Task
-from .training import Training
-from .weights import Weights
+from .run import QuasiNewtonRun
 
 MOST_PARAMETERS = 10_000
 """Their inverse Hessian takes 800 MB."""

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..problem import Collocation, Trial
-from ..problem.collocation import Block
-from ..spaces import Patches
+from ...problem import Collocation, Trial
+from ...problem.collocation import Block
+from ...spaces import Patches
 
 Parts = list[tuple[Tensor, Tensor]]
 """For each patch the numbers of the rows that it touches, ascending, and their entries ``(rows, columns)``."""

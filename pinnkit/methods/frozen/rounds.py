@@ -9,16 +9,16 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError
-from ..problem import Trial
-from ..spaces import LRNN, Space
-from ..spaces.space import whole
-from .error_estimate import difference, geometric_error
+from ...errors import InputError
+from ...problem import Trial
+from ...spaces import LRNN, Space
+from ...spaces.space import whole
+from ..error_estimate import difference, geometric_error
+from ..stopping import Budget, Status, Step, Stop
+from ..task import Task
 from .head import solve_head
 from .newton import newton_head
 from .null_space import undetermined
-from .stopping import Budget, Status, Step, Stop
-from .task import Task
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
 SMALLER = (0.125, 0.25)

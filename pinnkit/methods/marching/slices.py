@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Points
-from ..jets import Derivatives, Key
-from ..problem import Residual
-from ..problem.residual import Values
+from ...domains import Points
+from ...jets import Derivatives, Key
+from ...problem import Residual
+from ...problem.residual import Values
 from .evolution import Evolution, State, spatial_key, time_order
 from .march import Window
 from .time_polynomials import TimePolynomials, radau_points

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..errors import InputError
-from ..problem import Trial
-from .inverse import InverseRun
-from .posterior import has_noise
+from ...errors import InputError
+from ...problem import Trial
+from ..inverse.frozen import InverseRun
+from ..inverse.posterior import has_noise
+from ..task import Task
 from .rounds import FrozenSpaces, Rounds
-from .task import Task
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from ..problem import Trial
+from ...problem import Trial
+from ..task import Task
 from .head import collocation_sizes
 from .ridge import solve_least_squares
-from .task import Task
 
 ITERATIONS = 25
 SHORTEST = 1 / 64

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..errors import InputError
-from ..spaces.space import whole
-from .gauss_newton import GaussNewton, GaussNewtonRun
-from .inverse import set_values, values_of
+from ...errors import InputError
+from ...spaces.space import whole
+from ..gauss_newton.method import GaussNewton, GaussNewtonRun
+from ..sampling import RAD
+from ..stopping import Budget, Status, Step, Stop
+from ..task import Task
+from ..training import Training
+from ..weights.noise import Noise
+from .frozen import set_values, values_of
 from .posterior import has_noise
-from .sampling import RAD
-from .stopping import Budget, Status, Step, Stop
-from .task import Task
-from .training import Training
-from .weights.noise import Noise
 
 INSIGNIFICANT = 0.5
 """A fall of the sum of squares, in units of the noise, that changes no conclusion."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..problem import Trial, validation_points
+from ...problem import Trial, validation_points
+from ..task import Task
 from .head import collocation_sizes
-from .task import Task
 
 UNSEEN = 1e-8
 """A function as large as the solution that changes the relative residual by less is not determined."""

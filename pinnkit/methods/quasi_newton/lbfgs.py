@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..spaces.space import whole
-from .quasi_newton import QuasiNewtonRun
-from .sampling import Sampling
-from .task import Task
-from .training import Training
-from .weights import Weights
+from ...spaces.space import whole
+from ..sampling import Sampling
+from ..task import Task
+from ..training import Training
+from ..weights import Weights
+from .run import QuasiNewtonRun
 
 
 @dataclass(frozen=True)

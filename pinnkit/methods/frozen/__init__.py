@@ -1,0 +1,1 @@
+"""Methods that solve for the head of a frozen space."""

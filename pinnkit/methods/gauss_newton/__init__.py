@@ -1,0 +1,1 @@
+"""The Gauss-Newton method on all parameters."""

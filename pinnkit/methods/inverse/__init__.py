@@ -1,0 +1,1 @@
+"""Inverse problems: parameters and fields from noisy data, with their uncertainty."""

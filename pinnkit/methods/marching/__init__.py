@@ -1,0 +1,1 @@
+"""Time marching: an evolution problem in windows of time."""
