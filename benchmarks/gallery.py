@@ -11,6 +11,7 @@ so that after a change of the code the folder must go.
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -83,12 +84,13 @@ def solve(entry, seed, threads):
     """Run the command in a process of its own, unless its folder holds the result; return its metrics or None."""
     folder = entry.folder(seed)
     if not (folder / "metrics.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was interrupted
+        folder.parent.mkdir(parents=True, exist_ok=True)
         settings = [part for k, v in entry.arguments.items() for part in ("--set", f"problem.{k}={v}")]
         command = [sys.executable, "-m", "pinnkit", "solve", entry.name, *settings, "--seed", str(seed),
                    "--budget", f"{entry.seconds}s", "--out", str(folder)]
         environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-        with (folder / "output.txt").open("w") as output:
+        with folder.with_suffix(".txt").open("w") as output:
             subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
     file = folder / "metrics.json"
     found = json.loads(file.read_text()) if file.exists() else None

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 import pinnkit as pk
-from pinnkit.methods import Progress, Sequence, Status, drive, gauss_newton, linear_model
+from pinnkit.methods import Progress, Sequence, Status, drive
+from pinnkit.methods.gauss_newton import linear_model
+from pinnkit.methods.gauss_newton import method as gauss_newton
 from pinnkit.methods.gauss_newton.jacobian import metric_root, metric_values, residual_jacobian, scaled_residuals
 from pinnkit.methods.gauss_newton.levenberg import DampedSystem, Damping, gram
 from pinnkit.methods.gauss_newton.linear_model import FreeSystem
