@@ -7,7 +7,8 @@ import torch
 
 import pinnkit as pk
 from pinnkit.jets import evaluate
-from pinnkit.methods import Task, patch_solve, solve_least_squares
+from pinnkit.methods import Task, solve_least_squares
+from pinnkit.methods.frozen import patch_solve
 
 
 def built(counts=3, d=2, size=90):
