@@ -1,6 +1,6 @@
 """The scoreboard: every problem of the gallery with default settings, three seeds, against its target and record.
 
-    python benchmarks/gallery.py                # writes docs/results.md and docs/figures/gallery/*.png; about an hour
+    python benchmarks/gallery.py                # writes docs/results.md, its pictures and the README's table; an hour
     python benchmarks/gallery.py burgers kdv    # solves only these again, where they are not solved yet
     python benchmarks/gallery.py --jobs 2       # two runs at a time, each on an equal share of the cores
 
@@ -10,6 +10,7 @@ so that after a change of the code the folder must go.
 
 import argparse
 import json
+import math
 import os
 import shutil
 import statistics
@@ -22,6 +23,8 @@ from pathlib import Path
 SEEDS = (0, 1, 2)
 ROOT = Path(__file__).parent.parent
 RUNS, TARGET, FIGURES = ROOT / "runs" / "gallery", ROOT / "docs" / "results.md", ROOT / "docs" / "figures" / "gallery"
+README = ROOT / "README.md"
+START, END = "<!-- results: written by benchmarks/gallery.py -->\n", "<!-- end of results -->"
 HONEST = 0.9
 
 
@@ -101,7 +104,7 @@ def solve(entry, seed, threads):
 def _summary(entry, metrics):
     if metrics is None:
         return "failed; see " + str(RUNS)
-    return f"{error(entry, metrics):.1e} (estimated {metrics['estimated_error']}), {metrics['seconds']:.0f} s"
+    return f"{error(entry, metrics):.1e} (estimated {metrics['estimated_error'] or math.nan:.1e}), {metrics['seconds']:.0f} s"
 
 
 def error(entry, metrics):
@@ -112,12 +115,12 @@ def error(entry, metrics):
         found = [*metrics["problem_parameter_true_errors"].values()]
     else:
         found = [part[entry.measure] for part in metrics["quantities"].values()]
-    return max(float("inf") if value is None else value for value in found)
+    return max(math.inf if value is None else value for value in found)
 
 
 def row(entry, metrics):
     """Write a line of the table, and tell whether the target was met."""
-    errors = sorted(float("inf") if m is None else error(entry, m) for m in metrics)
+    errors = sorted(math.inf if m is None else error(entry, m) for m in metrics)
     low, middle, high = statistics.quantiles(errors, n=4, method="inclusive")
     met = middle <= entry.target
     done = [m for m in metrics if m is not None]
@@ -126,7 +129,7 @@ def row(entry, metrics):
 
     def median(key):
         values = [m[key] for m in done if m.get(key) is not None]
-        return statistics.median(values) if values else float("nan")
+        return statistics.median(values) if values else math.nan
 
     verdict = "record" if middle <= entry.record else "met" if met else "**missed**"
     mark = "" if entry.measure == "relative_l2" else "*"
@@ -153,6 +156,30 @@ def picture(entry):
         image = Image.open(source).convert("RGB")
         image.thumbnail((900, 900))
         image.quantize(128).save(FIGURES / f"{entry.name}.png", optimize=True)
+
+
+def short(entry, metrics):
+    """Write a line of the README's table."""
+    done = [m for m in metrics if m is not None]
+    if not done:
+        return f"| {entry.title} | failed | | | |"
+    estimated, seconds = (statistics.median(m[key] or math.nan for m in done) for key in ("estimated_error", "seconds"))
+    middle = statistics.median(error(entry, m) for m in done)
+    mark = "" if entry.measure == "relative_l2" else "*"
+    return f"| {entry.title}{mark} | {done[0]['method']} | {middle:.0e} | {estimated:.0e} | {seconds:.0f} |"
+
+
+def write_readme(found):
+    """Put the short table into the README."""
+    text = README.read_text()
+    before, after = text.split(START)[0], text.split(END)[1]
+    note = (
+        "Default settings, medians of three seeds, two CPU cores; relative L2 errors, with * of the numbers sought "
+        "([docs/results.md](docs/results.md) has targets, quartiles and pictures):\n"
+    )
+    lines = [note, "| problem | method | true error | estimated | seconds |", "|---|---|---|---|---|"]
+    lines += [short(entry, metrics) for entry, metrics in found.items()]
+    README.write_text(before + START + "\n".join(lines) + "\n" + END + after)
 
 
 def write(found):
@@ -204,6 +231,7 @@ def main():
     for entry in reversed(found):
         picture(entry)  # of the first entry of each name
     write(found)
+    write_readme(found)
 
 
 if __name__ == "__main__":
