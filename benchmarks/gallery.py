@@ -104,7 +104,8 @@ def solve(entry, seed, threads):
 def _summary(entry, metrics):
     if metrics is None:
         return "failed; see " + str(RUNS)
-    return f"{error(entry, metrics):.1e} (estimated {metrics['estimated_error'] or math.nan:.1e}), {metrics['seconds']:.0f} s"
+    estimated = metrics["estimated_error"] or math.nan
+    return f"{error(entry, metrics):.1e} (estimated {estimated:.1e}), {metrics['seconds']:.0f} s"
 
 
 def error(entry, metrics):
