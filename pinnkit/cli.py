@@ -81,8 +81,8 @@ def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
 def list_(kind: Annotated[str, typer.Argument(help="problems, spaces or methods; all by default")] = "") -> None:
     """List the problems of the gallery, the spaces and the methods, with their options for --set."""
     from .gallery import gallery, summary
-    from .options import describe
-    from .runs import METHODS, SPACES
+    from .options import describe, parameters_of
+    from .runs import METHODS, PARTS, SPACES
 
     if kind and kind not in KINDS:
         raise NameNotFound("kind of list", kind, KINDS)
@@ -97,6 +97,12 @@ def list_(kind: Annotated[str, typer.Argument(help="problems, spaces or methods;
                     _print_space(name, doc, SPACES[name](), options)
                 else:
                     print(f"  {name:16s} {doc}" + f" [{options}]" * bool(options))
+    if kind in ("", "methods"):
+        for part, makers in PARTS.items():
+            owners = ", ".join(name for name, maker in METHODS.items() if part in parameters_of(maker))
+            print(f"  {part:16s} Of {owners}: --set method.{part}=NAME --set method.{part}.OPTION=VALUE")
+            for name, maker in makers.items():
+                print(f"    {name:14s} {(maker.__doc__ or '').partition(chr(10))[0]} [{describe(maker)}]")
 
 
 def _print_space(name: str, doc: str, space: Any, options: str) -> None:
@@ -213,7 +219,8 @@ def _report(solution: Any, folder: Path, outcome: Any) -> None:
     print(f"{m['problem']}: {m['status']} ({m['reason']})")
     print(f"  {m['space']}, {m['method']}, {m['parameters']} parameters, {m['steps']} steps, {m['seconds']:.1f} s")
     shown = {"relative_l2": m["relative_l2"], "estimated_error": m["estimated_error"], "residual": m["residual"]}
-    print("  " + "  ".join(f"{name} {value:.2e}" for name, value in shown.items() if value is not None))
+    known = [f"{name} {value:.2e}" for name, value in shown.items() if value is not None]
+    print("  " + "  ".join(known if m["residual"] is not None else [*known, "residual not finite at some points"]))
     for name, value in m.get("problem_parameters", {}).items():
         deviation = m.get("problem_parameter_errors", {}).get(name)
         print(f"  {name} = {value:.6g}" + ("" if deviation is None else f" +- {deviation:.2g}"))

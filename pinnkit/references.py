@@ -21,7 +21,7 @@ METHODS = {
     "ritz": ("e2018deepritz",),
     "identification": ("raissi2019pinn", "tarantola2005inverse"),
     "time-marching": ("hairer1996solving",),
-    "gauss-newton": ("muller2023engd", "transtrum2012geodesic", "frangella2023nystrom"),
+    "gauss-newton": ("muller2023engd", "golub1973varpro", "transtrum2012geodesic", "frangella2023nystrom"),
 }
 """Keys of the literature of each method."""
 
@@ -64,7 +64,7 @@ def entries() -> dict[str, Entry]:
 
 
 def cite(solution: Solution) -> str:
-    """Give the literature to cite for a solution: pinnkit, its trial space and its method.
+    """Give the literature to cite for a solution: pinnkit, its trial space, the form of its problem and its method.
 
     Args:
         solution: from `solve` or `load_solution`.
@@ -80,9 +80,12 @@ def cite(solution: Solution) -> str:
     # Charts are made of further spaces.
     spaces = [module for module in solution.trial.modules() if isinstance(module, Space)]
     methods = str(solution.metrics.get("method", "")).split("+")
+    problem = solution.task.problem
     keys = [
         "pinnkit",
         *(key for space in spaces for key in space.references),
+        *(("kharazmi2021hpvpinns",) if problem.weak else ()),
+        *(("sukumar2022exact",) if problem.hard.by_distance else ()),
         *(key for method in methods for key in METHODS.get(method, ())),
     ]
     # A space of the user's own may name literature that only the user has; BibTeX passes over what is no entry.

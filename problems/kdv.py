@@ -15,7 +15,10 @@ def fourier_coefficients(delta: float):
     k = np.fft.rfftfreq(MODES, 2 / MODES) * 2 * np.pi
     dt, kept = 1 / STEPS, k < k.max() * 2 / 3
     half = np.exp(0.5j * delta**2 * k**3 * dt)
-    slope = lambda v: -0.5j * k * kept * np.fft.rfft(np.fft.irfft(v) ** 2)  # noqa: E731
+
+    def slope(v):
+        return -0.5j * k * kept * np.fft.rfft(np.fft.irfft(v) ** 2)
+
     v, levels = np.fft.rfft(np.cos(np.pi * x)), []
     for step in range(STEPS + 1):
         if step % EVERY == 0:

@@ -99,6 +99,23 @@ def test_the_spaces_inside_charts_are_cited():
     assert keys(cite(solution))[1:4] == ["sitzmann2020siren", "rahimi2007random", "zhang2023transnet"]
 
 
+def test_the_form_of_the_problem_is_cited():
+    disk, square = pk.Disk([0, 0], 1), pk.Box([0, 0], [1, 1])
+    hard = pk.Problem(domain=disk, unknowns="u", equations={"e": lambda u: u.laplacian + 4},
+                      conditions=[pk.Dirichlet(u=0.0, on=disk.boundary, hard=True)])  # fmt: skip
+    weak = pk.Problem(domain=square, unknowns="u", weak=lambda u, v: u.x * v.x + u.y * v.y - v,
+                      conditions=[pk.Dirichlet(u=0.0, on=square.boundary, hard=True)])  # fmt: skip
+    for problem, key in ((hard, "sukumar2022exact"), (weak, "kharazmi2021hpvpinns")):
+        solution = pk.solve(problem, pk.RandomFeatures(), pk.LeastSquares(start_size=20, max_size=20), budget="1steps")
+        forms = set(keys(cite(solution))) & {"sukumar2022exact", "kharazmi2021hpvpinns"}
+        assert forms == {key}
+    corner = pk.PolarMap([0, 0], 0.8, 1.6)
+    assert Charts(pk.LRNN(), corners=[corner]).references == ("kondratiev1967boundary",)
+    assert set(Charts(pk.LRNN(), corners=[corner]).references) <= entries().keys()
+    with pytest.raises(pk.InputError, match="charts need at least one cavity or corner"):
+        Charts(pk.LRNN())
+
+
 def test_literature_of_a_space_of_the_users_own_is_named():
     class Own(pk.MLP):
         references = ("somebody2026",)

@@ -1,6 +1,5 @@
 """Entries of the gallery with numbers of their own: the stress at a hole, the velocities in a cavity."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -47,7 +46,7 @@ def test_cavity_agrees_with_the_table_and_with_finite_differences():
     problem = pk.load_problem("cavity")
     task = Task(problem)
     generator = task.generator(0)
-    trial = task.trial(problem.space.resized(300), generator, 2.0)
+    trial = task.trial(problem.space.resized(300), generator, 1.0)
     assert newton_head(trial, task, generator) < 1e-3
     like = torch.zeros((), dtype=torch.float64)
     errors = {name: quantity.measure(trial, like)["error"] for name, quantity in problem.quantities.items()}
@@ -73,4 +72,4 @@ def test_the_lift_of_the_cavity_is_a_stokes_flow_with_the_jump():
     u = pk.evaluate(problem.known, corner, [(1,)])[1,][:, 0]
     # The other corner's flow is smooth here, with the lid's velocity 1; what jumps is 1 on the lid and 0 on the wall.
     assert u.tolist() == pytest.approx([2, 1, 2, 1], abs=0.01)
-    assert np.isfinite(problem.known(torch.tensor([[0.0, 1.0]], dtype=torch.float64))).all()
+    assert torch.isfinite(problem.known(torch.tensor([[0.0, 1.0]], dtype=torch.float64))).all()

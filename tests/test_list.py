@@ -3,7 +3,7 @@
 from commandline import run
 
 import pinnkit as pk
-from pinnkit.runs import SPACES
+from pinnkit.runs import PARTS, SPACES
 
 
 def test_list_is_plain_text_with_options():
@@ -20,6 +20,17 @@ def test_list_is_plain_text_with_options():
     for kind in sections:
         part = run("list", kind).out
         assert part.startswith(kind + "\n") and part in out
+
+
+def test_parts_of_methods_are_listed_with_their_owners_and_options():
+    lines = run("list", "methods").out.splitlines()
+    for kind, makers in PARTS.items():
+        start = next(i for i, line in enumerate(lines) if line.startswith(f"  {kind} "))
+        assert f"--set method.{kind}=NAME --set method.{kind}.OPTION=VALUE" in lines[start]
+        assert "Of adam, lbfgs, ssbroyden, soap:" in lines[start]
+        below = lines[start + 1 : start + 1 + len(makers)]
+        assert [line.split()[0] for line in below] == list(makers)
+    assert lines[-1].endswith("[every=100, add=25, candidates=4]")
 
 
 def test_each_space_is_listed_with_its_formula_options_and_reference():

@@ -45,14 +45,24 @@ def modulus(f: Any, size: float) -> Any:
     return torch.where(plain(f) >= -slack, f, -f)
 
 
+def floor(dtype: torch.dtype) -> float:
+    """Give a number that is nothing beside any distance, but not beside zero: ratios at corners have derivatives."""
+    return torch.finfo(dtype).tiny ** 0.25
+
+
+def root(square: Any) -> Any:
+    """Give the square root of a sum of squares, with finite derivatives at zero."""
+    return torch.sqrt(square + floor(square.dtype) ** 2)
+
+
 def conjunction(a: Any, b: Any) -> Any:
     """Give the R-conjunction, positive where both are: a + b - (a^2 + b^2)^(1/2)."""
-    return a + b - torch.sqrt(a * a + b * b)
+    return a + b - root(a * a + b * b)
 
 
 def disjunction(a: Any, b: Any) -> Any:
     """Give the R-disjunction, positive where one of them is: a + b + (a^2 + b^2)^(1/2)."""
-    return a + b + torch.sqrt(a * a + b * b)
+    return a + b + root(a * a + b * b)
 
 
 def trimmed(f: Any, t: Any, size: float = 1.0) -> Any:
@@ -69,13 +79,13 @@ def trimmed(f: Any, t: Any, size: float = 1.0) -> Any:
     Returns:
         The distance.
     """
-    rho = torch.sqrt(t * t + f * f * f * f)
+    rho = root(t * t + f * f * f * f)
     on = plain(t) > 0
     one = torch.ones_like(plain(t))
     share = f * f * f / torch.where(on, 2 * (rho + t), one)
     near = modulus(f, size) * torch.sqrt(1 + share * share)
     gap = (rho - t) / 2
-    far = torch.sqrt(torch.where(on, one, f * f + gap * gap))
+    far = root(torch.where(on, one, f * f + gap * gap))
     return torch.where(on, near, far)
 
 

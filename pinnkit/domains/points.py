@@ -11,6 +11,10 @@ from ..errors import InputError, NameNotFound
 RESERVED = frozenset({"coordinates", "names", "normals", "normal", "rows", "to", "replace", "average"})
 
 
+class NoNormals(InputError):
+    """Normals were asked for where there are none."""
+
+
 @dataclass(frozen=True, eq=False)
 class Points:
     """A set of points; `p.x` is the coordinate named x of all of them.
@@ -54,11 +58,11 @@ class Points:
         In residuals and data they have the space columns only, as `u.grad` has.
 
         Raises:
-            InputError: if these are interior points.
+            NoNormals: if these are interior points.
         """
         if self.normals is None:
             # InputError is no AttributeError, so Python does not fall back to __getattr__ here.
-            raise InputError(
+            raise NoNormals(
                 "these points have no normals: only boundary points have them; sample them with "
                 "domain.boundary.sample(n, generator)"
             )

@@ -37,7 +37,7 @@ class StochasticLaplacian:
         InputError: other derivatives, more dimensions than there are, or an unknown kind.
 
     Reference:
-        Hu et al. 2024 (Hutchinson), arXiv:2312.14499, and 2024 (SDGD), arXiv:2307.12306; Shi et al. 2024 (STDE),
+        Hu et al. 2023 (Hutchinson), arXiv:2312.14499, and 2023 (SDGD), arXiv:2307.12306; Shi et al. 2024 (STDE),
         arXiv:2412.00088.
     """
 

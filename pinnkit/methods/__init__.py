@@ -17,6 +17,7 @@ from .gauss_newton.method import GaussNewton as GaussNewton
 from .inverse.identification import Identification as Identification
 from .inverse.posterior import has_noise as has_noise
 from .inverse.uncertainty import Uncertainty as Uncertainty
+from .marching.march import March as March
 from .marching.time_marching import TimeMarching as TimeMarching
 from .quasi_newton.lbfgs import LBFGS as LBFGS
 from .quasi_newton.ssbroyden import SSBroyden as SSBroyden

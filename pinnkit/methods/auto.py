@@ -9,6 +9,7 @@ from .adam import Adam
 from .fallback import FallbackRun
 from .frozen.least_squares import LeastSquares
 from .frozen.ritz import Ritz
+from .gauss_newton.method import GaussNewton
 from .inverse.identification import Identification
 from .inverse.posterior import has_noise
 from .marching.time_marching import TimeMarching
@@ -19,7 +20,10 @@ from .task import Method, Run, Task
 
 @dataclass(frozen=True)
 class Auto:
-    """Least squares for linear problems and Ritz for quadratic energies in spaces that serve frozen; else training.
+    """What suits the problem: least squares, time marching or Ritz over frozen spaces, or else training.
+
+    Least squares is for equations that are linear, do not depend on time, or are inverse, time marching for nonlinear
+    evolutions, and Ritz for quadratic energies.
 
     Where a frozen space fails (it stalls with an estimated error above one percent, or diverges) and budget is left,
     all parameters are trained, and the better of the two solutions is kept.
@@ -38,7 +42,7 @@ class Auto:
         """
         culprit, energy = task.problem.nonlinear, bool(task.problem.energies)
         steady = not isinstance(task.problem.domain, SpaceTime)
-        training = self.fall_back()
+        training = self.fall_back(task)
         if task.problem.equations and has_noise(task.problem):
             what = culprit or "the data have noise, but the problem is linear"
             if task.space is None or task.space.frozen:
@@ -57,13 +61,16 @@ class Auto:
             return LeastSquares(), f"{culprit} is not linear: Newton's method over frozen spaces"
         return LeastSquares(), "the problem is linear: least squares over a frozen space"
 
-    def fall_back(self) -> Method:
+    def fall_back(self, task: Task) -> Method:
         """Give the method that trains all parameters, where no other fits or the one that was chosen has failed."""
-        return Sequence([Adam(), LBFGS()])
+        # An energy that is not quadratic may not be convex, and its second derivative no metric.
+        if task.problem.energies and task.problem.nonlinear:
+            return Sequence([Adam(), LBFGS()])
+        return GaussNewton()
 
     def start(self, task: Task) -> Run:
         """Begin work with the chosen method."""
-        chosen, fallback = self.choose(task)[0], self.fall_back()
+        chosen, fallback = self.choose(task)[0], self.fall_back(task)
         run = chosen.start(task)
         # An inverse problem has no other method to fall back to; its parameters would have to be handed over, too.
         return run if hasattr(run, "training") or has_noise(task.problem) else FallbackRun(run, chosen, fallback, task)

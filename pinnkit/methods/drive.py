@@ -122,7 +122,8 @@ def drive(
                     again = f"{reason}; going on from step {progress.steps}, more carefully"
                     continue
                 stop = Stop(Status.DIVERGED, reason + (f", after {retries} more careful tries" if retries else ""))
-                progress.stop = stop
+                # What was lost has been spent all the same.
+                progress.stop, progress.seconds = stop, budget.elapsed
                 break
             progress.steps, progress.seconds, progress.loss = budget.steps_done, budget.elapsed, step.loss
             if stop is None and budget.spent >= 1:

@@ -22,6 +22,8 @@ POINTS = 2000
 class FallbackRun:
     """A run whose place another method takes when it fails.
 
+    The problem has no trainable parameters: both runs would have to share them.
+
     Args:
         run: the run of the first method.
         method: its method.
@@ -37,9 +39,14 @@ class FallbackRun:
         self.kept_first = True
 
     @property
+    def kept(self) -> Run:
+        """The run whose solution it is."""
+        return self.first if self.kept_first or self.second is None else self.second
+
+    @property
     def trial(self) -> Trial:
         """The trial function as it stands."""
-        return self.first.trial if self.kept_first or self.second is None else self.second.trial
+        return self.kept.trial
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from torch import nn
 from ..errors import InputError, NameNotFound
 from ..spaces.space import positive, whole
 from .sampling import Sampling
-from .stopping import Budget, Status, Step, Stop
+from .stopping import Budget, Step, diverged
 from .task import Task
 from .training import Training
 from .weights import Weights
@@ -118,8 +118,10 @@ class FirstOrderRun:
         loss = self.training.loss()
         loss.backward()
         value = loss.item()
-        if not math.isfinite(value):
-            return Step(value, 1, None, Stop(Status.DIVERGED, f"the loss became {value}"))
+        # Before the optimiser's step, so that what is not finite never gets into a state.
+        slopes = [p.grad for p in self.training.parameters() if p.grad is not None]
+        if not (math.isfinite(value) and torch.nn.utils.get_total_norm(slopes).isfinite()):
+            return diverged(value)
         self.optimizer.step()
         self.steps += 1
         return Step(value)

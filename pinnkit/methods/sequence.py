@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..problem import Trial
 from .first_order import FirstOrder
 from .frozen.least_squares import LeastSquares
-from .stopping import Budget, Step
+from .stopping import Budget, Status, Step
 from .task import Method, Run, Task
 from .training import Training
 
@@ -110,7 +110,7 @@ class SequenceRun:
         step = self.run.step(share)
         share.steps_done += step.steps
         more = self.number + 1 < len(self.method.methods)
-        failed = step.stop is not None and not math.isfinite(step.loss)
+        failed = step.stop is not None and step.stop.status is Status.DIVERGED
         if not more or failed or (step.stop is None and share.spent < 1):
             return step
         handed = self.run.training.state_dict()

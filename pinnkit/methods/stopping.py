@@ -49,6 +49,12 @@ class Step:
     note: str | None = None
 
 
+def diverged(loss: float) -> Step:
+    """Give the step that ends a run whose loss, or else its gradient, is not finite."""
+    what = "the gradient of the loss is not finite" if math.isfinite(loss) else f"the loss became {loss}"
+    return Step(loss, stop=Stop(Status.DIVERGED, what))
+
+
 UNITS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 

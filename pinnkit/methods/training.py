@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,6 +55,10 @@ class Training:
         """Draw trial function and points; see the class."""
         self.task, self.numbers = task, (points, boundary_points)
         self.weights, self.sampling = weights, sampling
+        noisy = [residual.name for residual in task.problem.soft if residual.noise is not None]
+        if noisy and not (weights and weights.name == "noise"):
+            ways = "least-squares and identification weigh data by their noise"
+            warnings.warn(f"the noise of {noisy[0]} is passed over, as if the data were exact; {ways}.", stacklevel=2)
         adaptive = weights.name if weights else sampling.name if sampling else "directions" if directions else None
         if adaptive and not task.problem.equations:
             raise InputError(f"{adaptive} needs equations at collocation points, which this problem has not.")
@@ -68,12 +74,31 @@ class Training:
         self.discretisation = task.discretisation(points, boundary_points, task.generator(0, 1))
         self.estimates = {} if directions is None else self._estimates(directions)
         self.importance: list[Tensor | None] = []
+        self.balanced = [block.weight for block in self.blocks] if weights else []
         self.memory: dict[str, Any] = {}
         self.refreshed = -1
 
     def parameters(self) -> list[nn.Parameter]:
         """Everything that is trained."""
         return [*(p for p in self.trial.parameters() if p.requires_grad), *self.unknown_parameters]
+
+    def flat(self, parts: Sequence[Tensor]) -> Tensor:
+        """Join tensors like `parameters` to one vector ``(P,)``, double precision."""
+        # Parameters of problems are float64 on the CPU, whatever the others are.
+        home = self.parameters()[0].device
+        return torch.cat([part.detach().reshape(-1).to(home, torch.float64) for part in parts])
+
+    def split(self, vector: Tensor) -> list[Tensor]:
+        """Undo `flat`."""
+        parameters = self.parameters()
+        parts = vector.split([p.numel() for p in parameters])
+        return [part.view_as(p).to(p) for p, part in zip(parameters, parts, strict=True)]
+
+    @torch.no_grad()
+    def move(self, position: Tensor) -> None:
+        """Set everything that is trained from a vector ``(P,)``."""
+        for p, part in zip(self.parameters(), self.split(position), strict=True):
+            p.copy_(part)
 
     @property
     def collocation(self) -> Collocation:
@@ -181,6 +206,9 @@ class Training:
             # Replaced in place, because points of measurements carry what was measured.
             points = [replace(b.points, coordinates=x, normals=n, rows=r) for b, (x, n, r) in pairs]
             self._place(points, state["importance"])
+        # Weights may have changed what blocks weigh, and find their memory in the state or begin anew.
+        for block, weight in zip(self.blocks if self.weights else [], self.balanced, strict=True):
+            block.weight = weight
         saved = state.get("weights", {})
         self.memory = _copied(saved["memory"]) if self.weights and saved.get("name") == self.weights.name else {}
         # Weights that are still unknown are due at the next step, whichever it is.

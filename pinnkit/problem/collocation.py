@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ..domains import Boundary, Domain, Points, SpaceTime
-from ..jets import Derivatives, Key
+from ..jets import Key
 from .problem import Problem
-from .residual import Residual, Values
+from .residual import Residual
 from .trial import Trial
 from .weak_system import WeakBlock
 
@@ -22,7 +22,7 @@ CHUNK_NUMBERS = 2**19
 
 
 class Block:
-    """One residual with its points, its plan of derivatives and its weight.
+    """One residual with its points and its weight.
 
     Args:
         residual: the residual.
@@ -31,18 +31,9 @@ class Block:
     """
 
     def __init__(self, residual: Residual, points: Points, weight: float = 1.0) -> None:
-        """Plan the derivatives; see the class."""
+        """Keep them; see the class."""
         self.residual, self.points, self.weight = residual, points, weight
-        keys = dict.fromkeys(key for found in residual.keys.values() for key in found)
-        self.derivatives = Derivatives(keys, residual.coordinates.space)
-
-    def values(self, function: Callable[[Any], Any], points: Points) -> Values:
-        """Evaluate the unknowns that the residual uses, given as columns of ``function``."""
-        return self.by_unknown(self.derivatives(function, points.coordinates))
-
-    def by_unknown(self, found: dict[Key, Tensor]) -> Values:
-        """Sort derivatives of all columns ``(n, K)`` by the unknowns that the residual uses."""
-        return {u: {k: found[k][:, i] for k in keys} for i, (u, keys) in enumerate(self.residual.keys.items())}
+        self.derivatives, self.values, self.by_unknown = residual.derivatives, residual.values, residual.by_unknown
 
     def evaluate(self, trial: Callable[[Any], Any]) -> Tensor:
         """Evaluate the residual, unweighted, one number a row."""

@@ -225,9 +225,10 @@ def split_key(key: str, unknowns: tuple[str, ...], where: str) -> tuple[str, str
 class Dirichlet(_Prescribed):
     """Prescribed values, ``u = g``; ``u_xx=0.0`` prescribes a derivative.
 
-    A hard condition is the more accurate one on smooth boundaries and convex polygons; where edges meet at a re-entrant
-    corner the distance to them is not smooth, and the soft condition is. On boundaries other than faces of boxes, hard
-    data are continued into the domain as they are written, and know no normal.
+    A hard condition is the more accurate one on smooth boundaries and convex polygons. The soft one is where edges meet
+    at a re-entrant corner, on meshes, and where hard normal derivatives meet another hard piece: what builds them in is
+    not smooth there. On boundaries other than faces of boxes, hard data are continued into the domain as they are
+    written, and know no normal.
 
     Args:
         on: the part of the boundary.
@@ -256,7 +257,7 @@ class Neumann(_Prescribed):
 
     Args:
         on: the part of the boundary.
-        hard: build the condition into the trial space, so that it holds exactly.
+        hard: build the condition into the trial space, so that it holds exactly; see `Dirichlet` for its accuracy.
         data: for each unknown a number or a function of points.
     """
 
@@ -292,7 +293,7 @@ class Robin(Neumann):
         on: the part of the boundary.
         alpha: coefficient of the value, a number or a function of points.
         beta: coefficient of the normal derivative.
-        hard: build the condition into the trial space, so that it holds exactly.
+        hard: build the condition into the trial space, so that it holds exactly; see `Dirichlet` for its accuracy.
         data: for each unknown a number or a function of points.
     """
 

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from ..domains import Boundary, Domain, Piece, Points
-from ..domains.approximate_distance import Distances, joined
+from ..domains.approximate_distance import Distances, floor, joined
+from ..domains.points import NoNormals
 from ..errors import InputError
 from ..jets import Derivatives, Key
 from .conditions import Datum, Neumann, Robin, evaluate_datum, split_key
@@ -66,6 +67,10 @@ class HardConditions(nn.Module):
 
     with weights W_i that are one on their own piece, zero on those of values, and zero to second order on the other
     ones. u is affine in w.
+
+    All this is smooth, and spectrally accurate, on smooth boundaries and in convex corners between values. It loses
+    accuracy where a distance is not smooth, at re-entrant corners and on meshes, and where pieces of slopes meet
+    others, because the weights W_i jump there. Soft conditions are the better ones for both.
 
     Args:
         conditions: the conditions of the problem; the soft ones are passed over.
@@ -162,6 +167,11 @@ class HardConditions(nn.Module):
     def free(self, unknown: int) -> bool:
         """Tell whether an unknown has no hard condition at all."""
         return unknown not in self.faces and unknown not in self.slopes
+
+    @property
+    def by_distance(self) -> bool:
+        """Whether some conditions go by approximate distances."""
+        return bool(self.slopes) or len(self.boxed) < len(self.faces)
 
     @property
     def rough(self) -> bool:
@@ -261,8 +271,8 @@ class HardConditions(nn.Module):
             return torch.ones_like(x[:, 0])
         distance = self._scaled(own, x)
         # One half at corners, where both vanish.
-        tiny = torch.finfo(x.dtype).tiny
-        return (others + tiny) / (others + distance * distance + 2 * tiny)
+        least = floor(x.dtype)
+        return (others + least) / (others + distance * distance + 2 * least)
 
     def factor(self, x: Any, unknown: int) -> Any:
         """Evaluate the unknown's factor, shape ``(n,)``; None where no values of it are prescribed."""
@@ -315,8 +325,8 @@ class HardConditions(nn.Module):
         if len(groups) == 1:
             return values[0]
         distances = [self._product(group, x) for group in groups]
-        tiny = torch.finfo(x.dtype).tiny
-        shares = [math.prod(distances[:i] + distances[i + 1 :]) + tiny for i in range(len(groups))]
+        least = floor(x.dtype)
+        shares = [math.prod(distances[:i] + distances[i + 1 :]) + least for i in range(len(groups))]
         return sum(share * value for share, value in zip(shares, values, strict=True)) / sum(shares)
 
     def _coons(self, x: Any, faces: list[_Part]) -> Any:
@@ -336,7 +346,13 @@ class HardConditions(nn.Module):
         return lift
 
     def _evaluate(self, datum: Datum, part: _Part, x: Any) -> Any:
-        return evaluate_datum(datum, Points(x, self.names), part.title)
+        try:
+            return evaluate_datum(datum, Points(x, self.names), part.title)
+        except NoNormals:
+            raise InputError(
+                f"{part.title}: p.normal is known on the boundary only, and hard data are continued into the domain; "
+                "write them as functions of the coordinates, or use the soft condition."
+            ) from None
 
     def _project(self, x: Any, axis: int, value: float) -> Any:
         keep = torch.ones(x.shape[-1], dtype=x.dtype, device=x.device)

@@ -52,8 +52,9 @@ class Observations:
 
     Args:
         points: where, shape ``(n, d)``.
-        noise: standard deviation of the values, which are weighed by it. None: where no observations of the problem
-            state theirs, it is estimated in inverse problems; else the values are exact.
+        noise: standard deviation of the values, which the methods least-squares and identification weigh by it; others
+            pass over it. None: where no observations of the problem state theirs, those two estimate it; else the
+            values are exact.
         data: for each observed unknown the values, shape ``(n,)``.
 
     Raises:

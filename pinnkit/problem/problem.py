@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..domains import Boundary, Domain, Points, SpaceTime, Time
+from ..domains import Boundary, Domain, Points, SpaceTime
 from ..errors import InputError
 from ..spaces import Space, as_space
+from .arguments import check_arguments
 from .conditions import Periodic, check_place
 from .corners import singular_corners
 from .energy import second_order, state_energies
@@ -74,7 +75,7 @@ class Problem:
         lift: Callable[[Points], Any] | None = None,
     ) -> None:
         """Check and trace the problem; see the class."""
-        _check_kinds(domain, unknowns, equations, energy, weak, conditions, parameters)
+        check_arguments(domain, unknowns, equations, energy, weak, conditions, parameters)
         generator = torch.Generator().manual_seed(0)
         # First of all, because an empty domain has an empty boundary, too, and is the better thing to complain of.
         inside = domain.interior(TRACE_POINTS, generator)
@@ -218,39 +219,6 @@ class Problem:
             return torch.cat(second_order(residual, values, points)[0])
         with torch.no_grad():
             return residual(values, points)
-
-
-def _check_kinds(
-    domain: Any, unknowns: Any, equations: Any, energy: Any, weak: Any, conditions: Any, parameters: Any
-) -> None:
-    if isinstance(domain, Time):
-        ends = f"{domain.t0:g}, {domain.t1:g}, name={domain.name!r}"
-        raise InputError(f"the domain is time alone: for an ordinary differential equation use pk.Interval({ends}).")
-    if not isinstance(domain, Domain):
-        raise InputError(f"the domain must be a domain such as pk.Box([0, 0], [1, 1]), got {domain!r}.")
-    if not isinstance(unknowns, Sequence) or not all(isinstance(name, str) for name in unknowns):
-        raise InputError(f"unknowns must be names in a string or a list, such as 'u v', got {unknowns!r}.")
-    if sum(form is not None for form in (equations, energy, weak)) > 1:
-        raise InputError("a problem has equations, an energy or a weak form; leave all but one of them out.")
-    if energy is None and weak is None and not isinstance(equations, Mapping):
-        raise InputError(f"equations must be a dict such as {{'poisson': lambda u: u.laplacian}}, got {equations!r}.")
-    if not equations and energy in (None, [], ()) and weak in (None, [], ()):
-        raise InputError("a problem needs at least one equation, an energy or a weak form.")
-    for name, value in [("conditions", conditions), ("parameters", parameters)]:
-        if not isinstance(value, Sequence) or isinstance(value, str):
-            raise InputError(f"{name} must be a list: write {name}=[...], got {value!r}.")
-    for condition in conditions:
-        if isinstance(condition, type) or not hasattr(condition, "state"):
-            raise InputError(
-                "each condition must be an object such as pk.Dirichlet(u=0.0, on=domain.boundary) or "
-                f"pk.Condition(lambda u: u.x, on=...), got {condition!r}."
-            )
-    for parameter in parameters:
-        if not isinstance(parameter, Parameter):
-            raise InputError(f"each parameter must be one such as pk.Parameter('nu', 0.1), got {parameter!r}.")
-    names = [parameter.name for parameter in parameters]
-    if len(set(names)) < len(names):
-        raise InputError(f"parameters must have distinct names, got {', '.join(map(repr, names))}.")
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

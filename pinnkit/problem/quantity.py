@@ -11,8 +11,7 @@ from torch import Tensor
 
 from ..domains import Domain, Points
 from ..errors import InputError
-from ..jets import Derivatives
-from .conditions import PROBE
+from .conditions import check_place
 from .residual import Coordinates, FixedPoints, Residual, bind
 
 
@@ -56,20 +55,16 @@ class Quantity:
             The quantity with the derivatives it needs.
 
         Raises:
-            InputError: the points are not in the bounding box of the domain.
+            InputError: points are not in the domain.
         """
         d, title = len(coordinates.names), f"quantity {name!r}"
-        probe = PROBE * (domain.bounds[1] - domain.bounds[0])
         if self.points.shape[1] != d:
             raise InputError(f"{title}: points must have shape (n, {d}), got {tuple(self.points.shape)}.")
-        outside = ((self.points < domain.bounds[0] - probe) | (self.points > domain.bounds[1] + probe)).any(1)
-        if outside.any():
-            at = ", ".join(f"{v:.6g}" for v in self.points[outside][0].tolist())
-            raise InputError(f"{title}: {int(outside.sum())} of its points are outside the domain, first ({at}).")
         region = FixedPoints(Points(self.points, coordinates.names))
+        check_place(title, region, region.points, domain)
         residual = Residual(title, bind(title, self.function, unknowns), region, coordinates)
         residual.trace(unknowns, region.points)
-        return StatedQuantity(residual, unknowns, self.expected)
+        return StatedQuantity(residual, self.expected)
 
 
 class StatedQuantity:
@@ -77,15 +72,12 @@ class StatedQuantity:
 
     Args:
         residual: its function at its points.
-        unknowns: of the problem.
         expected: what it should be, ``(n,)``, or None.
     """
 
-    def __init__(self, residual: Residual, unknowns: tuple[str, ...], expected: Tensor | None) -> None:
-        """Plan the derivatives; see the class."""
-        self.residual, self.unknowns, self.expected = residual, unknowns, expected
-        keys = dict.fromkeys(key for found in residual.keys.values() for key in found)
-        self._derivatives = Derivatives(keys, residual.coordinates.space)
+    def __init__(self, residual: Residual, expected: Tensor | None) -> None:
+        """Keep them; see the class."""
+        self.residual, self.expected = residual, expected
 
     @torch.no_grad()
     def measure(self, trial: Callable[[Any], Any], like: Tensor) -> dict[str, Any]:
@@ -100,12 +92,7 @@ class StatedQuantity:
             ``relative_error``, that over the largest expected size; None where nothing is expected.
         """
         points = self.residual.sample(0, torch.Generator()).to(like.dtype, like.device)
-        found = self._derivatives(trial, points.coordinates)
-        values = {
-            name: {key: found[key][:, self.unknowns.index(name)] for key in keys}
-            for name, keys in self.residual.keys.items()
-        }
-        value = self.residual(values, points).to("cpu", torch.float64)
+        value = self.residual(self.residual.values(trial, points), points).to("cpu", torch.float64)
         result: dict[str, Any] = {"value": _plain(value), "expected": None, "error": None, "relative_error": None}
         if self.expected is not None:
             error, size = (value - self.expected).abs().max().item(), self.expected.abs().max().item()

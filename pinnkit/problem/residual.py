@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,7 +15,7 @@ from torch.autograd.graph import Node
 
 from ..domains import Boundary, Corner, Domain, Points
 from ..errors import InputError, NameNotFound
-from ..jets import LAPLACIAN, Key, Unknown
+from ..jets import LAPLACIAN, Derivatives, Key, Unknown
 
 Function = Callable[[Mapping[str, Unknown], Points], Tensor]
 Values = dict[str, dict[Key, Tensor]]
@@ -67,6 +69,19 @@ class Residual:
         if isinstance(self.region, Domain):
             return self.region.collocate(n, generator, self.corners)
         return self.region.collocate(n, generator)
+
+    @cached_property
+    def derivatives(self) -> Derivatives:
+        """The plan of the derivatives in `keys`."""
+        return Derivatives(dict.fromkeys(itertools.chain(*self.keys.values())), self.coordinates.space)
+
+    def values(self, function: Callable[[Any], Any], points: Points) -> Values:
+        """Evaluate the unknowns that it uses, given as columns of a function of points ``(n, K)``."""
+        return self.by_unknown(self.derivatives(function, points.coordinates) if any(self.keys.values()) else {})
+
+    def by_unknown(self, found: Mapping[Key, Tensor]) -> Values:
+        """Sort derivatives of all columns ``(n, K)`` by the unknowns."""
+        return {u: {k: found[k][:, i] for k in keys} for i, (u, keys) in enumerate(self.keys.items())}
 
     def __call__(self, values: Values, points: Points) -> Tensor:
         """Evaluate at points.

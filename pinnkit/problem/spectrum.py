@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..domains import Points
 from ..errors import InputError
-from ..jets import LAPLACIAN, Derivatives, Key
+from ..jets import LAPLACIAN, Key
 from .energy import second_order
 from .interactions import Interactions
 from .problem import Problem
-from .residual import FixedPoints, Residual, Values
+from .residual import FixedPoints, Residual, Values, order
 from .weak import WeakForm
 
 GRID = {1: 2048, 2: 256, 3: 48}
 SIGNIFICANT = 1e-3
+ROUNDING = 1e-9
 
 
 class Spectrum:
@@ -32,7 +35,7 @@ class Spectrum:
     they are the normal alone, of all coordinates or of those that act together in the data; see `Interactions`.
 
     Args:
-        problem: the problem, linearised about what its hard conditions prescribe (else zero).
+        problem: the problem, linearised about its lift or what its hard conditions prescribe (else zero).
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -56,13 +59,15 @@ class Spectrum:
                   for low, high in bounds.T]
         omega = torch.cartesian_prod(*omegas).reshape(-1, d)
         total = torch.zeros(len(omega), dtype=torch.float64)
-        for residual in [*problem.residuals, *problem.energies]:
-            if isinstance(residual.region, FixedPoints):
-                continue  # measured values are known at their points only, not on a grid
-            if (amplitude := _amplitude(problem, residual, points, window, omega)) is not None:
-                total += amplitude / amplitude.max()
-        for form in problem.weak:
-            if (amplitude := _weak_amplitude(problem, form, points, window, omega)) is not None:
+        # Measured values are known at their points only, not on a grid.
+        stated = [r for r in [*problem.residuals, *problem.energies] if not isinstance(r.region, FixedPoints)]
+        found = [_amplitude(problem, residual, points, window, omega) for residual in stated]
+        found += [_weak_amplitude(problem, form, points, window, omega) for form in problem.weak]
+        # What is prescribed may leave nothing to be found, as a harmonic lift does, but rounding.
+        with torch.no_grad():
+            prescribed = _prescribed(problem)(points.coordinates).abs().max().item()
+        for amplitude in found:
+            if amplitude is not None and amplitude.max() > ROUNDING * prescribed * window.sum():
                 total += amplitude / amplitude.max()
         if total.max() > 0:
             weight = (total / total.max()).pow(0.25) * (total > SIGNIFICANT * total.max())
@@ -96,22 +101,22 @@ def _amplitude(
     try:
         start = _lift(problem, residual, points)
         if residual in problem.energies:
-            spectrum, symbol, order = _first_variation(residual, start, points, window, omega)
+            spectrum, symbol, highest = _first_variation(residual, start, points, window, omega)
         else:
-            spectrum, symbol, order = _equation(residual, start, points, window, omega)
+            spectrum, symbol, highest = _equation(residual, start, points, window, omega)
     except InputError:
         return None  # Data that need a normal cannot be continued into the domain.
-    return _quotient(spectrum, symbol, order, omega)
+    return _quotient(spectrum, symbol, highest, omega)
 
 
-def _quotient(spectrum: Tensor, symbol: Tensor, order: int, omega: Tensor) -> Tensor | None:
+def _quotient(spectrum: Tensor, symbol: Tensor, highest: int, omega: Tensor) -> Tensor | None:
     if not torch.isfinite(spectrum).all() or not spectrum.any():
         return None
     if not symbol.max() > 0:
         symbol = torch.ones_like(symbol)  # the operator has no slope there, as |grad u|^2 at zero
     # Near a resonance the symbol vanishes; one cell's worth of its growth keeps the quotient finite.
     cell = omega.abs()[omega.abs() > 0].min()
-    floor = symbol[symbol > 0].min().clamp_min(symbol.max() * (cell / omega.abs().max()) ** order)
+    floor = symbol[symbol > 0].min().clamp_min(symbol.max() * (cell / omega.abs().max()) ** highest)
     amplitude = spectrum / (symbol + floor)
     return amplitude if amplitude.max() > 0 else None
 
@@ -133,7 +138,7 @@ def _weak_amplitude(
         # Of several unknowns the tested one, whose equation this is.
         own = list(slopes.values())[factor.test]
         symbol = symbol + tested * _symbol(own, omega, space)
-        highest = max(highest, _order(factor.key) + max((_order(key) for key in own), default=0))
+        highest = max(highest, order([factor.key]) + order(own))
     return _quotient(spectrum.abs(), symbol.abs(), highest, omega)
 
 
@@ -153,7 +158,7 @@ def _equation(
     symbol = torch.zeros(len(omega), dtype=torch.float64)
     for found in slopes.values():
         symbol = torch.maximum(symbol, _symbol(found, omega, residual.coordinates.space).abs())
-    return _transform(source, window).abs(), symbol, max((_order(k) for f in slopes.values() for k in f), default=0)
+    return _transform(source, window).abs(), symbol, max(order(found) for found in slopes.values())
 
 
 def _first_variation(
@@ -174,25 +179,21 @@ def _first_variation(
         ]
         if terms:
             symbol = torch.maximum(symbol, torch.stack(terms).sum(0).abs())
-    return source.abs(), symbol, 2 * max(_order(key) for _, key in keys)
+    return source.abs(), symbol, 2 * order(key for _, key in keys)
 
 
 def _transform(values: Tensor, window: Tensor) -> Tensor:
     return torch.fft.fftn(values.reshape(window.shape) * window).reshape(-1)
 
 
-def _order(key: Key) -> int:
-    return 2 if isinstance(key, str) else len(key)
-
-
 def _lift(problem: Problem, residual: Residual, points: Points) -> Values:
-    """Evaluate what the hard conditions prescribe: its residual is a source of the rest of the solution."""
-    if not problem.hard.faces and not problem.hard.slopes:
-        return residual.zero(points)
-    keys = dict.fromkeys(key for found in residual.keys.values() for key in found)
+    """Evaluate what is known or prescribed by hard conditions: its residual is a source of the rest of the solution."""
     with torch.no_grad():
-        found = Derivatives(keys, residual.coordinates.space)(problem.hard.lift, points.coordinates)
-    return {u: {key: found[key][:, i] for key in own} for i, (u, own) in enumerate(residual.keys.items())}
+        return residual.values(_prescribed(problem), points)
+
+
+def _prescribed(problem: Problem) -> Callable[[Any], Any]:
+    return problem.known or problem.hard.lift
 
 
 def _symbol(slopes: dict[Key, Tensor], omega: Tensor, space: tuple[int, ...]) -> Tensor:

@@ -129,6 +129,11 @@ class Trial(nn.Module):
         """Evaluate what is known beforehand, by hard conditions or otherwise, shape ``(n, K)``."""
         return self._whole(x, self.hard.lift(x))
 
+    @property
+    def coefficients(self) -> Tensor:
+        """A copy of the head as coefficients of `columns`, shape ``(K, M + 1)``."""
+        return torch.cat([self.space.head.weight, self.space.head.bias[:, None]], 1).detach()
+
     @torch.no_grad()
     def set_head(self, coefficients: Tensor) -> None:
         """Set the head from coefficients of `columns`, shape ``(K, M + 1)``."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..domains import Boundary, Domain, Points
 from ..errors import InputError, NameNotFound
 from ..jets import Key, Unknown
-from .conditions import Neumann, check_region
+from .conditions import Neumann, Robin, check_region
 from .residual import Coordinates, Residual, Values, bind
 
 TRACE_POINTS = 17
@@ -30,7 +30,7 @@ class Weak:
 
     Args:
         form: the integrand, such as ``lambda u, v, p: kappa(p) * (u.x * v.x + u.y * v.y) - f(p) * v``.
-        on: where to integrate; the domain by default.
+        on: the part of the boundary to integrate over; the domain by default.
         breaks: coordinates, by name, at which boxes are cut so that coefficients are smooth in every cell.
 
     Reference:
@@ -38,7 +38,7 @@ class Weak:
     """
 
     form: Callable[..., Tensor]
-    on: Boundary | Domain | None = None
+    on: Boundary | None = None
     breaks: Mapping[str, Sequence[float]] | None = None
 
 
@@ -97,27 +97,37 @@ def state_weak(
         InputError: a form is something else, or stands beside a condition that is natural to it.
         NameNotFound: a form takes a test function that the longest one does not have.
     """
-    given = [part if isinstance(part, Weak) else Weak(part) for part in (weak if isinstance(weak, list) else [weak])]
+    parts = weak if isinstance(weak, (list, tuple)) else [weak]
+    given = [part if isinstance(part, Weak) else Weak(part) for part in parts]
     names = [_tests(part.form, unknowns) for part in given]
     tests = max(names, key=len)
     if len(tests) != len(unknowns):
+        taken = f"the test function{'s' * (len(tests) > 1)} {', '.join(tests)}" if tests else "no test function"
         raise InputError(
-            f"a weak form takes one test function for each unknown, such as lambda u, v, p: ...; the unknowns are "
-            f"{', '.join(unknowns)}, and what else it takes is {', '.join(tests) or 'nothing'}."
+            f"a weak form takes one test function for each unknown, here {', '.join(unknowns)}, as v in lambda u, v, "
+            f"p: u.x * v.x - p.x * v; this one takes {taken}. For several forms give a list."
         )
     for condition in conditions:
         if isinstance(condition, Neumann):
+            robin = isinstance(condition, Robin)
+            such = "lambda u, v, p: (alpha * u - g(p)) / beta * v" if robin else "lambda v, p: -g(p) * v"
             raise InputError(
                 f"{type(condition).__name__} conditions are natural in a weak form: write their data as a part of it, "
-                "such as pk.Weak(lambda v, p: -g(p) * v, on=...)."
+                f"such as pk.Weak({such}, on=...) where it has the term u.x * v.x."
             )
-    domain.partition(1, {name: at for part in given for name, at in (part.breaks or {}).items()})
+    for part in given:
+        domain.partition(1, _checked_breaks(part.breaks))
     found = []
     for number, (part, own) in enumerate(zip(given, names, strict=True), 1):
         title = "weak form" if len(given) == 1 else f"weak form {number}"
         if unknown := set(own) - set(tests):
             raise NameNotFound(f"argument of {title}", unknown.pop(), [*unknowns, *tests, "p"])
         region = domain if part.on is None else part.on
+        if region is not domain and not isinstance(region, Boundary):
+            raise InputError(
+                f"{title}: on= takes a part of the boundary, such as domain.boundary['left'], got {region!r}; for a "
+                "part of the domain multiply by what is zero elsewhere, and give breaks= along its sides."
+            )
         check_region(title, region, domain)
         function = bind(title, part.form, [*unknowns, *tests])
         form = Residual(title, function, region, coordinates)
@@ -127,9 +137,19 @@ def state_weak(
     return found
 
 
+def _checked_breaks(breaks: Any) -> Mapping[str, Sequence[float]]:
+    given = breaks or {}
+    if not isinstance(given, Mapping) or not all(isinstance(at, (list, tuple)) for at in given.values()):
+        raise InputError(f"breaks must be a dict of lists, such as {{'x': [0.5]}}, got {breaks!r}.")
+    return given
+
+
 def _tests(form: Any, unknowns: tuple[str, ...]) -> list[str]:
     if not callable(form):
-        raise InputError(f"a weak form must be a function such as lambda u, v, p: u.x * v.x - v, got {form!r}.")
+        raise InputError(
+            "a weak form must be a function such as lambda u, v, p: u.x * v.x - v, a pk.Weak, or a list of them, got "
+            f"{form!r}."
+        )
     parameters = inspect.signature(form).parameters.values()
     taken = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
     return [name for name in taken if name != "p" and name not in unknowns]
@@ -180,5 +200,5 @@ def _check_linear(
     if not ((c - a - 3 * b).abs() <= 1e-10 * (a.abs() + 3 * b.abs() + c.abs())).all():
         raise InputError(
             f"{form.name} must be linear in the test function{'s' if len(tests) > 1 else ''} {', '.join(tests)}: every "
-            "term has one of them, or a derivative of it, as a factor."
+            "term has one of them, or a derivative of it, as a factor, and only once."
         )

@@ -12,11 +12,10 @@ from torch import Tensor
 
 from ..domains import Boundary, Domain, Points
 from ..domains.cells import Cells, Rule
-from ..jets import Derivatives, Key
+from ..jets import Key
 from .conditions import Dirichlet
 from .hat_functions import DEGREE, HatFunctions
 from .problem import Problem
-from .residual import Values
 from .trial import Trial
 from .weak import WeakForm
 
@@ -37,20 +36,10 @@ class _Term:
         self.index = index.to(device)
         normals = None if normals is None else normals.repeat_interleave(self.nodes, 0)
         self.points = Points(rule.x.flatten(0, 1), names, normals).to(dtype, device)
-        keys = form.factors[0].residual.keys
         for factor in form.factors:
             factor.residual.check(self.points)
-        self.keys = keys
-        self.derivatives = Derivatives(
-            dict.fromkeys(key for found in keys.values() for key in found), form.factors[0].residual.coordinates.space
-        )
-
-    def values(self, function: Callable[[Any], Any], points: Points) -> Values:
-        """Evaluate the unknowns."""
-        if not any(self.keys.values()):
-            return {u: {} for u in self.keys}
-        found = self.derivatives(function, points.coordinates)
-        return {u: {k: found[k][:, i] for k in keys} for i, (u, keys) in enumerate(self.keys.items())}
+        # All factors of a form use the same derivatives of the unknowns.
+        self.unknowns = form.factors[0].residual
 
     def chunks(self, columns: int) -> Iterator[tuple[slice, Points]]:
         """Cut the cells so that a chunk's columns stay within memory."""
@@ -135,7 +124,7 @@ class WeakBlock:
         """Evaluate the form of a trial function against every test function, shape ``(rows,)``."""
         rows = self._empty(self.terms[0].points.coordinates, 1)
         for term in self.terms:
-            values = term.values(trial, term.points)
+            values = term.unknowns.values(trial, term.points)
             for factor in term.form.factors:
                 result = factor.residual(values, term.points)
                 rows[factor.test] = term.tested(factor.key, result, slice(None), rows[factor.test])
@@ -153,11 +142,11 @@ class WeakBlock:
         rows = self._empty(self.terms[0].points.coordinates, size * unknowns + 1)
         for term in self.terms:
             for cells, points in term.chunks(size * unknowns + 1):
-                values = term.values(about or trial.lift, points)
-                base = values if onto is None else term.values(onto, points)
+                values = term.unknowns.values(about or trial.lift, points)
+                base = values if onto is None else term.unknowns.values(onto, points)
                 columns = {
-                    u: term.derivatives(partial(trial.columns, unknown=k), points.coordinates)
-                    for k, u in enumerate(self.problem.unknowns) if term.keys[u]
+                    u: term.unknowns.derivatives(partial(trial.columns, unknown=k), points.coordinates)
+                    for k, u in enumerate(self.problem.unknowns) if term.unknowns.keys[u]
                 }
                 for factor in term.form.factors:
                     result, slopes = factor.residual.linearise(values, points)

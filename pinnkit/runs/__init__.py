@@ -3,6 +3,7 @@
 from .folder import RunFolder as RunFolder
 from .folder import write_solution as write_solution
 from .names import METHODS as METHODS
+from .names import PARTS as PARTS
 from .names import SPACES as SPACES
 from .names import make_space as make_space
 from .progress_line import ProgressLine as ProgressLine

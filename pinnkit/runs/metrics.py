@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..domains import Mesh
-from ..methods import Auto, FallbackRun, Method, Outcome, Run, Task, Uncertainty, energy_residual
+from ..methods import Auto, FallbackRun, March, Method, Outcome, Run, Task, Uncertainty, energy_residual
 from ..problem import Trial
 from ..solution import Solution
 from .provenance import peak_memory
@@ -29,15 +29,17 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
     name = run.name if isinstance(run, FallbackRun) else picked.name
     errors = solution.errors()
     numbers = [*trial.parameters()]
+    heads = [space.head for space in (trial.spaces if isinstance(trial, March) else [trial.space])]
+    trained = hasattr(run.kept if isinstance(run, FallbackRun) else run, "training")
     last = [r["estimated_error"] for r in progress.history if r["estimated_error"] is not None]
     metrics: dict[str, Any] = {
         "problem": task.problem.name,
         "space": trial.space.title,
         "method": name,
         "parameters": sum(p.numel() for p in numbers),
-        "trainable": sum(p.numel() for p in numbers if p.requires_grad) if hasattr(run, "training")
-        else trial.space.head.weight.numel() + trial.space.head.bias.numel(),
-        "basis_functions": trial.space.size,
+        "trainable": sum(p.numel() for p in numbers if p.requires_grad) if trained
+        else sum(head.weight.numel() + head.bias.numel() for head in heads),
+        "basis_functions": sum(head.weight.numel() for head in heads) // len(task.problem.unknowns),
         "steps": progress.steps,
         "seconds": progress.seconds,
         "status": solution.status.value,

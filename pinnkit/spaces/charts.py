@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from ..errors import InputError
 from .corner import CornerMap, PolarMap
 from .space import Space
 
@@ -50,6 +51,12 @@ class Charts(Space):
         cavities: centre ``(d,)`` and radius of each.
         around: the part around each cavity and corner; of the same kind by default.
         corners: the map of each corner.
+
+    Raises:
+        InputError: there is neither cavity nor corner.
+
+    Reference:
+        Kondratiev 1967 (corners).
     """
 
     spectral = True
@@ -66,6 +73,9 @@ class Charts(Space):
         super().__init__()
         self.inside, self.around = space, around or space
         self.cavities, self.corners = list(cavities), list(corners)
+        self.references = ("kondratiev1967boundary",) if corners else ()
+        if not self.count:
+            raise InputError("charts need at least one cavity or corner; without them take the space itself.")
 
     @property
     def title(self) -> str:

@@ -31,11 +31,12 @@ class Patches(Space):
         InputError: an option is out of range.
 
     Reference:
-        Babuska and Melenk 1997, The partition of unity method.
+        Melenk and Babuska 1996, doi:10.1016/S0045-7825(96)01087-0; Babuska and Melenk 1997,
+        doi:10.1002/(SICI)1097-0207(19970228)40:4<727::AID-NME86>3.0.CO;2-N.
     """
 
     formula = "phi_im(x) = w_i(x) psi_im(x),  w_i a partition of unity over boxes"
-    references = ("babuska1997partition",)
+    references = ("melenk1996partition", "babuska1997partition")
     edges: Tensor
     spectral = True
     frozen = True

@@ -44,17 +44,18 @@ def test_values_on_the_way_are_even_in_the_logarithm_or_else_evenly_spaced():
     assert pk.Continuation().start(Task(layer(1.0))).value(0) == pytest.approx(0.1)
 
 
-def test_it_resumes_bit_for_bit():
+@pytest.mark.parametrize("method", [METHOD, pk.Continuation(first=0.5, size=150, start_size=80)])
+def test_it_resumes_bit_for_bit(method):
     task = Task(layer())
     budget = pk.Budget(steps=20)
-    whole = METHOD.start(task)
+    whole = method.start(task)
     for _ in range(5):
         whole.step(budget)
-    for stop in (1, 3, 5):
-        first = METHOD.start(task)
+    for stop in (1, 3, 4, 5):
+        first = method.start(task)
         for _ in range(stop):
             first.step(budget)
-        again = METHOD.start(task)
+        again = method.start(task)
         again.load_state_dict(first.state_dict())
         for _ in range(5 - stop):
             again.step(budget)

@@ -94,3 +94,13 @@ def test_a_loss_that_is_not_finite():
         next(work.trial.parameters()).fill_(torch.nan)
     step = work.step(Budget(steps=10))
     assert step.stop.status is Status.DIVERGED and step.stop.reason == "the loss became nan"
+
+
+def test_a_gradient_that_is_not_finite_reaches_no_state():
+    line = pk.Interval(0, 1)
+    problem = pk.Problem(domain=line, unknowns="u", equations={"e": lambda u: torch.sqrt(u * 0.0)})
+    work = ADAM.start(task(problem))
+    before = [p.detach().clone() for p in work.trial.parameters()]
+    step = work.step(Budget(steps=10))
+    assert step.stop.status is Status.DIVERGED and step.stop.reason == "the gradient of the loss is not finite"
+    assert all(torch.equal(a, b) for a, b in zip(before, work.trial.parameters(), strict=True))

@@ -43,7 +43,7 @@ def by_autograd(run):
     """The Jacobian by one backward pass for each row."""
     rows = scaled_residuals(run.training.discretisation, run.trial)
     found = [torch.autograd.grad(r, run.parameters, retain_graph=True, materialize_grads=True) for r in rows]
-    return torch.stack([run._flat(parts) for parts in found]), rows.detach()
+    return torch.stack([run.training.flat(parts) for parts in found]), rows.detach()
 
 
 @pytest.mark.parametrize("make", [nonlinear, inverse, system])
@@ -166,7 +166,8 @@ def test_the_gain_ratio_moves_the_damping():
 
 def free(run, **options):
     residuals = lambda: scaled_residuals(run.training.collocation, run.trial)  # noqa: E731
-    return FreeSystem(residuals, run.parameters, run._flat, run._split, torch.Generator().manual_seed(0), **options)
+    flat, split = run.training.flat, run.training.split
+    return FreeSystem(residuals, run.parameters, flat, split, torch.Generator().manual_seed(0), **options)
 
 
 @pytest.mark.parametrize("make", [nonlinear, inverse, system])
@@ -208,7 +209,7 @@ def test_one_step_solves_a_linear_model():
     jacobian, rows = residual_jacobian(run.training.collocation, run.trial, [])
     system = DampedSystem(jacobian)
     assert system.damp(0.0)
-    run._move(run._flat(run.parameters) + system.solve(rows))
+    run.training.move(run.training.flat(run.parameters) + system.solve(rows))
     head = run.trial.space.head
     assert torch.allclose(torch.cat([head.weight[0], head.bias]), coefficients, rtol=1e-6, atol=1e-8)
 
@@ -289,8 +290,7 @@ def test_points_grow_as_they_become_too_few():
     drive(run, task(nonlinear()), pk.Budget.parse("12steps"), Progress())
     assert run.training.numbers[0] in (40, 80, 160, 320)
     run.loss = 0.0
-    run.steps = 15
-    run.step(pk.Budget.parse("99steps"))
+    run.step(pk.Budget(steps=99, steps_done=15))
     assert run.training.numbers[0] >= 80
     while run._grow():
         pass

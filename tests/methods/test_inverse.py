@@ -2,12 +2,13 @@
 
 import copy
 import math
+import warnings
 
 import pytest
 import torch
 
 import pinnkit as pk
-from pinnkit.methods import Budget, Task
+from pinnkit.methods import Budget, Progress, Status, Task, drive
 from pinnkit.problem import Collocation
 
 LINE = pk.Interval(0, 1)
@@ -139,6 +140,42 @@ def test_a_network_finds_the_parameter_and_its_deviation():
     deviation = solution.parameter_errors["k"]
     assert 0.7 < deviation / bound(x) < 3  # what is left of the way to the optimum counts, too
     assert abs(solution.parameters["k"] - 4) < 3 * deviation
+
+
+def test_a_network_goes_on_as_long_as_the_sum_of_squares_falls():
+    task = Task(oscillator(n=100)[0], NETWORK, tolerance=1e-14)
+    progress = Progress()
+    run = pk.Identification(points=200, boundary_points=50).start(task)
+    outcome = drive(run, task, Budget(steps=200), progress)
+    losses = [record["loss"] for record in progress.history]
+    if outcome.stop.status is Status.CONVERGED:
+        assert outcome.stop.reason.endswith("for 100 data, falls no more")
+        # Each look at the weights begins ten steps, the first of which has made the loss smaller already.
+        assert losses[-10] - losses[-1] < 0.5
+    looks = [i for i in range(9, len(losses) - 1, 10) if losses[i - 9] - losses[i] >= 0.5]
+    assert looks, "no ten steps make a difference: this test sees nothing"
+
+
+def test_noise_that_a_method_passes_over_is_told():
+    task = Task(oscillator()[0], NETWORK)
+    for method in (pk.Adam(points=40), pk.LBFGS(points=40), pk.GaussNewton(points=40)):
+        with pytest.warns(UserWarning, match="noise of Observations of u is passed over, as if the data"):
+            method.start(task)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        METHOD.start(task)
+        pk.LBFGS(points=40).start(Task(oscillator(stated=False)[0], NETWORK))
+
+
+def test_a_state_of_the_start_is_that_of_the_start():
+    """Weights by noise change what blocks weigh; going back undoes it."""
+    task = Task(oscillator()[0], NETWORK)
+    run = METHOD.start(task)
+    state, seen = copy.deepcopy(run.state_dict()), []
+    for _ in range(2):
+        seen.append((run.step(Budget(steps=100)).loss, run.training.memory["unit"]))
+        run.load_state_dict(copy.deepcopy(state))
+    assert seen[0] == seen[1]
 
 
 def test_both_coefficients_of_burgers_are_recovered():

@@ -161,11 +161,11 @@ def test_auto_asks_what_kind_of_problem_it_is():
     for space in (pk.MLP(width=30), pk.SIREN(depth=3), pk.LRNN(depth=2), pk.PositionalReLU(), pk.MLP(activation="relu"),
                   pk.LRNN(activation="relu"), pk.KAN(order=1)):
         method, why = Auto().choose(task(linear(), space=space))
-        assert method.name == "adam+lbfgs" and "needs training" in why
+        assert method.name == "gauss-newton" and "needs training" in why
     method, why = Auto().choose(task(nonlinear(), space=None))
     assert method.name == "least-squares" and why.startswith("equation 'e' is not linear: Newton's method")
     method, why = Auto().choose(task(pk.load_problem("burgers")))
-    assert method.name == "adam+lbfgs" and why.startswith("equation 'mom")
+    assert method.name == "gauss-newton" and why.startswith("equation 'mom")
 
 
 def test_auto_solves_what_it_chooses():

@@ -13,6 +13,7 @@ from pinnkit.methods.quasi_newton.broyden import broyden_update, self_scaling
 from pinnkit.methods.quasi_newton.lbfgs import LBFGSRun
 from pinnkit.methods.quasi_newton.line_search import CURVATURE, DECREASE, MOST, Point, strong_wolfe
 from pinnkit.methods.quasi_newton.ssbroyden import SSBroydenRun
+from pinnkit.methods.training import Training
 
 from .small import inverse, linear, task
 
@@ -100,9 +101,9 @@ def test_tau_and_phi_one_are_the_bfgs_of_scipy():
     work.step(Budget())
     found = torch.eye(4, dtype=torch.float64)
     for _ in range(15):
-        x, gradient = work._position(), work.gradient
+        x, gradient = work.training.flat(work.parameters), work.gradient
         work.step(Budget())
-        s, y = work._position() - x, work.gradient - gradient
+        s, y = work.training.flat(work.parameters) - x, work.gradient - gradient
         broyden_update(found, s, y, found @ y, 1.0, 1.0)
         reference.update(s.numpy(), y.numpy())
         expected = torch.from_numpy(reference.get_matrix())
@@ -173,7 +174,7 @@ def test_a_line_search_without_end_gives_the_best_point():
     assert found.value == -(4.0 ** (MOST - 1))
 
 
-class Function:
+class Function(Training):
     """A function in the place of a loss."""
 
     trial = None
@@ -262,6 +263,28 @@ def test_a_loss_that_is_not_finite(make):
     # Beyond x = 1 the function is not defined; the line search turns back there.
     step, _, values = until_it_stops(make(Function(lambda x: (-(1 - x).sqrt() + 3 * x**2 - x).sum(), [0.9, -0.9])))
     assert step.stop.status is Status.STALLED and all(map(math.isfinite, values))
+
+
+@RUNS
+def test_a_gradient_that_is_not_finite(make):
+    """The loss is zero there, and its gradient the root's: 0 times infinity."""
+    step = make(Function(lambda x: torch.sqrt(x * 0.0).sum(), [1.0])).step(Budget())
+    assert step.stop.status is Status.DIVERGED and step.stop.reason == "the gradient of the loss is not finite"
+
+
+@RUNS
+def test_calmer_after_divergence(make):
+    """What was learnt is forgotten, and the first step, whose entries add up to one, is a hundredth as long."""
+    work = make(Function(rosenbrock, [-1.2, 1.0, 0.7]))
+    for _ in range(8):
+        work.step(Budget())
+    work.calm(2)
+    assert not work.updates and torch.equal(work.newton(work.gradient), work.gradient)
+    assert work.state_dict()["caution"] == pytest.approx(0.01)
+    before, tried, move = work.training.x.detach().clone(), [], work.training.move
+    work.training.move = lambda position: (tried.append(position), move(position))
+    work.step(Budget())
+    assert (tried[0] - before).abs().sum().item() == pytest.approx(0.01)
 
 
 @RUNS

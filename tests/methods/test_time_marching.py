@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import pinnkit as pk
+from pinnkit.jets import evaluate
 from pinnkit.methods import Budget, Task, TimeMarching
 from pinnkit.methods.marching.evolution import Evolution
 from pinnkit.methods.marching.time_polynomials import TimePolynomials, radau_points
@@ -110,8 +111,8 @@ def test_heat_in_a_square() -> None:
         domain=square, unknowns="u", reference=exact, conditions=[pk.Initial(u=exact), pk.Dirichlet(u=0.0, hard=True,
                                                                                                on=square.boundary)],
         equations={"heat": lambda u, p: u.t - u.laplacian - (2 * PI**2 - 1) * exact(p)},
-    ), method=TimeMarching(stages=2, max_size=120), budget="8steps", tolerance=1e-3)  # fmt: skip
-    assert solution.relative_l2 < 1e-2
+    ), method=TimeMarching(stages=2, max_size=120), budget="40steps", tolerance=1e-2)  # fmt: skip
+    assert solution.relative_l2 < 1e-3 and solution.relative_l2 < solution.estimated_error < 1e-2
 
 
 def logistic(length: float = 1.0) -> pk.Problem:
@@ -123,20 +124,28 @@ def logistic(length: float = 1.0) -> pk.Problem:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("stages", [2, 3])
-def test_order_of_a_window_is_that_of_radau_iia(stages: int) -> None:
-    """The end of one window of length h is in error by O(h^(2 s))."""
+@pytest.mark.parametrize(("stages", "lengths"), [(2, (0.1, 0.05, 0.025)), (3, (0.2, 0.1, 0.05))])
+def test_order_of_a_window_is_that_of_radau_iia(stages: int, lengths: tuple[float, ...]) -> None:
+    """u_t = -u: the end of a window is the Pade approximation of exp(-h), and in error by O(h^(2 s))."""
+    pade = {2: ([1, -1 / 3], [1, 2 / 3, 1 / 6]), 3: ([1, -2 / 5, 1 / 20], [1, 3 / 5, 3 / 20, 1 / 60])}[stages]
+    above, below = (np.polynomial.Polynomial(series) for series in pade)
     errors = []
-    for length in (0.1, 0.05):
-        run = TimeMarching(stages=stages).start(Task(logistic(length)))
+    for length in lengths:
+        decay = pk.Problem(
+            domain=pk.Interval(0, 1) * pk.Time(0, length), unknowns="u", conditions=[pk.Initial(u=1.0)],
+            equations={"decay": lambda u: u.t + u},
+        )  # fmt: skip
+        run = TimeMarching(stages=stages).start(Task(decay))
         course = run.pair[0]
         course.length = length
         slices, coefficients = run._begin(course, run._state(course), torch.Generator().manual_seed(0))
-        assert slices.newton(coefficients, 1e-14, linear=False)
+        assert slices.newton(coefficients, 1e-14, linear=True)
         slices.finish(coefficients)
         end = slices.window(torch.tensor([[0.5, length]], dtype=torch.float64)).item()
-        errors.append(abs(end - 1 / (1 + 4 * math.exp(-4 * length))))
-    assert math.log2(errors[0] / errors[1]) == pytest.approx(2 * stages, abs=0.6)
+        assert end == pytest.approx(above(length) / below(length), rel=1e-12)
+        errors.append(abs(end - math.exp(-length)))
+    slope = np.polyfit(np.log(lengths), np.log(errors), 1)[0]
+    assert slope == pytest.approx(2 * stages, abs=0.2)
 
 
 def test_radau_points_integrate_as_they_should() -> None:
@@ -181,11 +190,57 @@ def test_resumed_equals_uninterrupted(space: pk.RandomFeatures | None) -> None:
 
 
 def test_derivatives_across_windows() -> None:
-    solution = march(logistic(), steps=30)
+    """They meet the equation to about the residual that the last round allows, 1e-5."""
+    solution = march(logistic(), steps=200, tolerance=1e-6)
     points = torch.rand(100, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     u = solution(points)
-    assert torch.allclose(solution.derivative(points, "t"), 4 * u * (1 - u), atol=1e-2)
+    assert torch.allclose(solution.derivative(points, "t"), 4 * u * (1 - u), rtol=0, atol=1e-5)
+    # The two marches agree far better where both have left Newton's method too early.
+    assert 0.1 < solution.relative_l2 / solution.estimated_error < 10
     assert len(solution.trial.windows) > 1
+
+
+def test_a_march_that_has_not_come_to_its_end_stands_still() -> None:
+    run = TimeMarching().start(Task(logistic()))
+    for _ in range(6):
+        run.step(Budget())
+    trial = run.trial
+    end = trial.windows[-1].end
+    assert not run.done and 0.05 < end < 0.95
+    points = torch.tensor([[0.3, end], [0.3, end + 1e-12], [0.3, (end + 1) / 2], [0.3, 1.0]], dtype=torch.float64)
+    values = trial(points)[:, 0]
+    assert torch.allclose(values, 1 / (1 + 4 * torch.exp(-4 * points[:1, 1])), rtol=1e-2)
+    assert torch.equal(values[2:], values[:1].expand(2))
+    slopes = evaluate(trial, points, [(1,)])[1,][:, 0]
+    assert torch.allclose(slopes[:2], 4 * values[:2] * (1 - values[:2]), rtol=0.1) and not slopes[2:].any()
+
+
+def test_looking_at_the_solution_in_single_precision_changes_nothing_of_the_march() -> None:
+    work, other = (TimeMarching().start(Task(logistic(), dtype=torch.float32)) for _ in range(2))
+    for _ in range(6):
+        assert work.trial(torch.rand(3, 2)).dtype == torch.float32
+        assert work.step(Budget()).loss == other.step(Budget()).loss
+
+
+def test_every_number_of_every_window_is_counted() -> None:
+    solution = march(logistic(), steps=30, space=pk.LRNN(rank=20))
+    windows, metrics = solution.trial.windows, solution.metrics
+    degrees = [window.space.head.out_features for window in windows]
+    assert len(windows) > 1 and metrics["basis_functions"] == 20 * sum(degrees)
+    assert metrics["trainable"] == 21 * sum(degrees)
+    assert metrics["parameters"] == sum(p.numel() for window in windows for p in window.parameters())
+
+
+def test_a_residual_that_is_no_number_is_no_small_one() -> None:
+    """Between the points, where it was not looked at: the root of a negative number."""
+    problem = pk.Problem(
+        domain=LINE, unknowns="u", conditions=[pk.Initial(u=1.0)], equations={"e": lambda u: u.t + torch.sqrt(u.value)}
+    )
+    run = TimeMarching().start(Task(problem))
+    slices, coefficients = run._begin(run.pair[0], run._state(run.pair[0]), torch.Generator().manual_seed(0))
+    assert slices.defect(coefficients, slices.points, slices.weights, radau_points(3)) < 10
+    below = [-c for c in coefficients]
+    assert slices.defect(below, slices.points, slices.weights, radau_points(3)) == math.inf
 
 
 @pytest.mark.parametrize(
@@ -200,6 +255,8 @@ def test_derivatives_across_windows() -> None:
         ({"conditions": [pk.Initial(u=0.2), pk.Observations([[0.5, 0.1]], u=[0.2])]}, "cannot meet Observ"),
         ({"conditions": [pk.Initial(u=0.2), pk.Periodic("t")]}, "cannot make time periodic"),
         ({"unknowns": "u v", "equations": {"e": lambda u, v: u.t + v}}, "needs an equation for each unknown"),
+        ({"lift": lambda p: p.x}, "adds no known part"),
+        ({"equations": None, "weak": lambda u, v: u.t * v.value}, "is an energy or a weak form"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_marched_is_refused(change: dict[str, object], message: str) -> None:

@@ -7,7 +7,7 @@ import torch
 
 import pinnkit as pk
 from pinnkit.domains import Boundary
-from tests.domains.shapes import ALL
+from tests.domains.shapes import ALL, ARROW
 
 # Distances of coinciding boundaries of operands have no normal derivative where they coincide, mesh3 has none at all.
 VALUES = {name: domain for name, (domain, _) in ALL.items() if name != "mesh3"}
@@ -196,7 +196,8 @@ DISK, L = pk.Disk([0, 0], 1), pk.Box([0, 0], [1.2, 1]) | pk.Box([1, 0], [2, 1])
      r"Dirichlet u on circle \(hard\) and Neumann u on circle \(hard\) prescribe the same face twice"),
     (DISK, lambda b: [pk.Dirichlet(u=lambda p: 1 / (p.x**2 + p.y**2 - 1).clamp_min(0), on=b, hard=True)],
      r"the data are inf at .*; hard data are continued into the domain as written"),
-    (DISK, lambda b: [pk.Neumann(u=lambda p: p.normal[:, 0], on=b, hard=True)], "these points have no normals"),
+    (DISK, lambda b: [pk.Neumann(u=lambda p: p.normal[:, 0], on=b, hard=True)],
+     r"Neumann u on circle \(hard\): p.normal is known on the boundary only"),
     (DISK, lambda b: [pk.Robin(u=0.0, on=b, beta=0.0, hard=True)], "beta is zero somewhere"),
     (DISK, lambda b: [pk.Neumann(u_x=0.0, on=b, hard=True)], "only values can be hard"),
     (L, lambda b: [pk.Neumann(u=0.0, on=b, hard=True)], "no smooth distance to this piece at .* points, first"),
@@ -204,6 +205,33 @@ DISK, L = pk.Disk([0, 0], 1), pk.Box([0, 0], [1.2, 1]) | pk.Box([1, 0], [2, 1])
 def test_refusals(domain, conditions, message):
     with pytest.raises(pk.InputError, match=message):
         trial(domain, conditions(domain.boundary))
+
+
+@pytest.mark.parametrize("kind", ["values", "two values", "slopes", "both"])
+@pytest.mark.parametrize("domain", [pk.Polygon(ARROW), VALUES["mesh2"], pk.Box([0, 0], [1, 1]),
+                                    pk.Box([0, 0], [2, 2]) - pk.Box([1, 1], [3, 3])],
+                         ids=["polygon", "mesh", "box", "difference"])  # fmt: skip
+def test_values_and_gradients_are_finite_at_vertices(domain, kind):
+    """Where distances are 0 / 0: quantities and exported meshes have points just there."""
+    first, *rest = [domain.boundary[name] for name in domain.boundary.names]
+    whole = domain.boundary
+    conditions = {
+        "values": [pk.Dirichlet(u=lambda p: p.x, on=whole, hard=True)],
+        "two values": [pk.Dirichlet(u=lambda p: p.x, on=first, hard=True),
+                       *(pk.Dirichlet(u=lambda p: p.x + 0 * p.y, on=part, hard=True) for part in rest)],
+        "slopes": [pk.Neumann(u=1.0, on=whole, hard=True)],
+        "both": [pk.Dirichlet(u=lambda p: p.x, on=first, hard=True),
+                 *(pk.Robin(u=1.0, on=part, hard=True) for part in rest)],
+    }[kind]  # fmt: skip
+    if isinstance(domain, pk.Mesh):
+        x = domain.nodes[domain.facets.unique()]
+    else:
+        x = getattr(domain, "vertices", torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0]], dtype=torch.float64))
+    found = pk.evaluate(trial(domain, conditions), x, [(), (0,), (1,)])
+    assert all(torch.isfinite(values).all() for values in found.values())
+    if "values" in kind:
+        on = domain.signed_distance(x).abs() < 1e-12
+        torch.testing.assert_close(found[()][on, 0], x[on, 0], rtol=0, atol=1e-12)
 
 
 def test_hard_normal_derivatives_do_not_fit_periodic_faces():

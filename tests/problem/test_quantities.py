@@ -58,7 +58,8 @@ def test_the_command_line_prints_them(tmp_path, capsys):
         (lambda: pk.Quantity(lambda u: u.x, [[0.0, 1.0]], [1.0, 2.0]), "or one for each of the 1 points"),
         (lambda: pk.Quantity(lambda u: u.x, [[0.0, 1.0]], math.inf), "takes a finite number"),
         (lambda: saddle(quantities={"q": pk.Quantity(lambda u: u.x, [[0.5]])}), r"shape \(n, 2\), got \(1, 1\)"),
-        (lambda: saddle(quantities={"q": pk.Quantity(lambda u: u.x, [[2.0, 0.5]])}), "1 of its points are outside"),
+        (lambda: saddle(quantities={"q": pk.Quantity(lambda u: u.x, [[2.0, 0.5]])}),
+         "1 of 1 points are outside the domain"),
         (lambda: saddle(quantities={"q": lambda u: u.x}), "quantities must be a dict such as"),
         (lambda: saddle(lift=3.0), "lift must be a function of points"),
         (lambda: saddle(lift=lambda p: 1 / (p.x - p.x)), "the lift is not finite at some points"),
@@ -77,6 +78,13 @@ def test_a_lift_of_several_unknowns_is_a_dict_and_goes_with_no_hard_condition():
     hard = [pk.Dirichlet(u=0.0, on=box.boundary, hard=True)]
     with pytest.raises(pk.InputError, match="a lift and hard conditions would disagree"):
         pk.Problem(domain=box, unknowns="u v", equations=both, conditions=hard, lift=lambda p: {"u": p.x})
+
+
+def test_a_quantity_in_the_notch_of_an_l_is_outside():
+    notched = SQUARE - pk.Box([0.5, 0.5], [1, 1])
+    where = pk.Quantity(lambda u: u.x, [[0.75, 0.75], [0.5, 0.5]])
+    with pytest.raises(pk.InputError, match=r"quantity 'q': 1 of 2 points are outside .*, first \(0.75, 0.75\)"):
+        pk.Problem(domain=notched, unknowns="u", equations={"e": lambda u: u.laplacian}, quantities={"q": where})
 
 
 def test_a_singular_lift_leaves_a_smooth_rest():

@@ -114,3 +114,16 @@ def test_data_with_normals_are_passed_over():
     data = pk.Neumann(u=lambda p: p.normal[:, 0], on=disk.boundary)
     found = spectrum(disk, lambda u, p: u.laplacian - torch.sin(6 * PI * p.x), [data])
     assert near(strongest(found), [6 * PI, 0], found)
+
+
+def test_a_lift_is_a_source_and_a_harmonic_one_is_none():
+    """sin 20 x on its own leaves the source 400 sin 20 x; of a harmonic function only rounding is left."""
+    box = pk.Box([-1, -1], [1, 1])
+
+    def found(lift):
+        problem = pk.Problem(domain=box, unknowns="u", equations={"e": lambda u: u.laplacian}, lift=lift)
+        spectrum = Spectrum(problem)
+        return spectrum.frequencies[spectrum.probability.argmax()].abs().tolist(), len(spectrum.frequencies)
+
+    assert found(None) == found(lambda p: torch.exp(p.x) * torch.sin(p.y)) == ([0.0, 0.0], 1)
+    assert found(lambda p: torch.sin(20 * p.x))[0][0] == pytest.approx(20, abs=math.pi)

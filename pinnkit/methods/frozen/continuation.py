@@ -165,7 +165,8 @@ class ContinuationRun:
         # There is no solution of the problem itself yet, whose residual this is, and no error to be estimated.
         sizes = collocation_sizes(self.on_the_way, self.task, 1.0)
         ahead = self.task.collocation(*sizes, self.task.generator(42)).relative_residual(self.on_the_way)
-        return Step(ahead, 1, math.inf)
+        note = f"solved for {self.parameter.name} = {self.value(max(self.share, 0.0)):.4g}"
+        return Step(ahead, 1, math.inf, note=note)
 
     def _spreads(self) -> tuple[float, ...]:
         wider = self.on_the_way.space.spectral and self.spread < SPREADS[-1]
@@ -208,10 +209,9 @@ class _Rounds(LeastSquaresRun):
         return self.trial
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        guess = self.trial
-        super().load_state_dict(state)
-        if not self.round:
-            self.trial = guess
+        # Before the first round all there is is the guess, whose size is another one.
+        if state["round"]:
+            super().load_state_dict(state)
 
 
 @contextmanager

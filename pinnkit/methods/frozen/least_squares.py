@@ -51,7 +51,7 @@ class LeastSquares(FrozenSpaces):
         if not has_noise(task.problem):
             return LeastSquaresRun(self, task)
         if task.problem.weak:
-            raise InputError("least squares solves inverse problems by equations, not by weak forms; use adam+lbfgs.")
+            raise InputError("least squares solves inverse problems by equations, not by weak forms; use gauss-newton.")
         return InverseRun(self, task)
 
 

@@ -68,5 +68,5 @@ def newton_head(
             break
         # A copy, because the head of the trial function itself is about to change.
         before, about = loss, copy.deepcopy(trial)
-        head = torch.cat([trial.space.head.weight, trial.space.head.bias[:, None]], 1)
+        head = trial.coefficients
     return collocation.relative_residual(trial)

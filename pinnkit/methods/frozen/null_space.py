@@ -41,7 +41,7 @@ def undetermined(trial: Trial, task: Task) -> str | None:
     matrix, _ = task.collocation(*sizes, task.generator(5, 5)).system(trial, about)
     x = validation_points(problem, POINTS).to(task.dtype, task.device).coordinates
     functions = torch.block_diag(*(trial.columns(x, k) for k in unknowns))
-    head = torch.cat([trial.space.head.weight, trial.space.head.bias[:, None]], 1).reshape(-1)
+    head = trial.coefficients.reshape(-1)
     stacked = torch.cat([matrix / (matrix @ head).norm(), functions / (functions @ head).norm()])
     if not torch.isfinite(stacked).all():
         return None
@@ -64,8 +64,6 @@ def _describe(found: Tensor, unknowns: tuple[str, ...], dimension: int) -> str:
             f"the problem determines {' and '.join(moved)} up to a constant only; prescribe a value, such as "
             f"pk.Observations([[{where}]], {moved[0]}=[0.0])"
         )
-    functions = "a function that changes" if len(found) == 1 else f"{len(found)} or more functions that change"
-    return (
-        f"the problem does not determine {' and '.join(moved)}: there are {functions} no residual; is a condition "
-        "missing?"
-    ).replace("there are a", "there is a")
+    one = "there is a function that changes"
+    there = one if len(found) == 1 else f"there are {len(found)} or more functions that change"
+    return f"the problem does not determine {' and '.join(moved)}: {there} no residual; is a condition missing?"

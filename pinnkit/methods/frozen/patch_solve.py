@@ -73,7 +73,8 @@ def _part(
             matrices.append(rows * _scale(block))
         offset += len(block.points)
     if not numbers:
-        return torch.zeros(0, dtype=torch.long), space.centre.new_zeros(0, unknowns * space.sizes[i])
+        empty = space.centre.new_zeros(0, unknowns * space.sizes[i])
+        return empty[:, 0].long(), empty
     return torch.cat(numbers), torch.cat(matrices)
 
 
@@ -92,7 +93,7 @@ def eliminate(parts: Parts, side: Tensor) -> tuple[list[Tensor], float]:
         The c_i, and the root of the minimum relative to ``|b|`` (absolute where b = 0).
     """
     count, rows = len(parts), len(side)
-    first = torch.full((rows,), count, dtype=torch.long)
+    first = torch.full((rows,), count, dtype=torch.long, device=side.device)
     for i in reversed(range(count)):
         first[parts[i][0]] = i
     scales = []
@@ -106,8 +107,8 @@ def eliminate(parts: Parts, side: Tensor) -> tuple[list[Tensor], float]:
     factors: list[tuple[list[int], Tensor]] = []
     for i in range(count):
         fresh = (first == i).nonzero()[:, 0]
-        place = torch.full((rows,), -1, dtype=torch.long)
-        place[fresh] = torch.arange(len(fresh))
+        place = torch.full_like(first, -1)
+        place[fresh] = torch.arange(len(fresh), device=side.device)
         touched = [j for j in range(i, count) if j in held or j == i or bool((place[parts[j][0]] >= 0).any())]
         starts = dict(zip(touched, _starts([widths[j] for j in touched]), strict=True))
         columns = sum(widths[j] for j in touched)

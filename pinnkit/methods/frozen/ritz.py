@@ -48,7 +48,7 @@ class Ritz(FrozenSpaces):
         if not task.problem.energies:
             raise InputError("the Ritz method needs an energy, but this problem has equations: use least-squares.")
         if (culprit := task.problem.nonlinear) is not None:
-            raise InputError(f"the Ritz method needs a quadratic energy, but {culprit} is none; use adam+lbfgs.")
+            raise InputError(f"the Ritz method needs a quadratic energy, but {culprit} is none; use gauss-newton.")
         return RitzRun(self, task)
 
 

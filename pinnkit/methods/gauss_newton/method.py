@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,13 +15,15 @@ from ...errors import InputError
 from ...problem import EnergyIntegral
 from ...problem.collocation import Block
 from ...spaces.space import positive, whole
+from ..frozen.ridge import solve_least_squares
 from ..sampling import RAD, Drawn, Resample
-from ..stopping import Budget, Status, Step, Stop
+from ..stopping import Budget, Status, Step, Stop, diverged
 from ..task import Task
 from ..training import Training
 from .jacobian import NotPointwise, metric_root, metric_values, residual_jacobian, scaled_residuals
 from .levenberg import DampedSystem, Damping
 from .linear_model import FreeSystem, System
+from .projection import ProjectedSystem
 
 DENSE = 20_000
 """More parameters than this have no matrix."""
@@ -36,6 +37,8 @@ FIRST = 8
 """Where points are drawn anew, a run begins with this part of them, and doubles them as long as they are too few."""
 OVERFITTED = 4.0
 """Points are too few where the loss on fresh ones is so many times that on those of the last steps. (Our choice.)"""
+SERVES = 0.1
+"""The head is projected out where the best one leaves no more than this of the right-hand side. (Our choice.)"""
 MIB = 2**20
 
 
@@ -47,6 +50,12 @@ class GaussNewton:
     norm is the loss, and corrects d for the curvature of r along it (geodesic acceleration, which needs one more
     evaluation of r). The damping follows the gain ratio. Energies are made least as they are, never squared: their
     steps solve :math:`(G + \mu) d = -\nabla E` with the metric G of the energy's second derivative.
+
+    In a linear problem the best head for the other parameters is a least-squares solution. Where it leaves at most a
+    tenth of the right-hand side, steps are those of the other parameters by variable projection, and the head is
+    solved for again after each. (Else, best heads of unfit functions lead astray. Measured on Poisson's and
+    Helmholtz' equations, medians of three seeds: in 10 s of computing time, an LRNN of 551 parameters went to errors of
+    1e-15 in place of 1e-8; in 10 s to 25 s, perceptrons of 2241 to a twelfth, a third and half of the errors.)
 
     J is made row by row in chunks of points; the smaller one of :math:`J^T J` and :math:`J J^T` is factored. Above
     20,000 parameters, beyond the memory, and for weak forms and modules that cannot be mapped over points, only
@@ -60,10 +69,12 @@ class GaussNewton:
             damping stays as it is. A run begins with an eighth of the points, and doubles them each time that the loss
             on fresh ones is four times that on the old. None keeps all points from the start.
         memory: MiB that matrices may take.
+        projection: whether the head is projected out where it can be.
 
     Reference:
         Levenberg 1944; Nielsen 1999; Transtrum and Sethna 2012 (acceleration), arXiv:1201.5885; Mueller and Zeinhofer
-        2023 (energies), arXiv:2302.13163; Frangella, Tropp and Udell 2023, doi:10.1137/21M1466244.
+        2023 (energies), arXiv:2302.13163; Golub and Pereyra 1973 (projection), doi:10.1137/0710036; Frangella, Tropp
+        and Udell 2023, doi:10.1137/21M1466244.
     """
 
     points: int = 2500
@@ -71,6 +82,7 @@ class GaussNewton:
     damping: float = 1e-3
     resample: int | None = 5
     memory: int = 2048
+    projection: bool = True
     name = "gauss-newton"
 
     def __post_init__(self) -> None:
@@ -120,21 +132,25 @@ class GaussNewtonRun:
         self.method, self.training, self.trial = method, training, training.trial
         self.parameters = training.parameters()
         self.damping: Damping | None = None
-        self.steps, self.loss = 0, math.inf
+        self.loss = math.inf
         self.energy = isinstance(training.discretisation, EnergyIntegral)
         self.free = sum(p.numel() for p in self.parameters) > DENSE
+        heads = [*self.trial.space.head.parameters()]
+        problem, trained = training.task.problem, all(p.requires_grad for p in heads)
+        self.linear = trained and not self.energy and problem.nonlinear is None
+        self.head = torch.cat([torch.full_like(p, any(p is h for h in heads), dtype=torch.bool).flatten()
+                               for p in self.parameters])  # fmt: skip
 
     def step(self, budget: Budget) -> Step:
         """Take one step that makes the loss smaller, with as many dampings as that needs."""
-        if self.training.refresh(self.steps) and self._loss() > OVERFITTED * self.loss:
+        if self.training.refresh(budget.steps_done) and self._loss() > OVERFITTED * self.loss:
             self._grow()
-        self.steps += 1
         system, side, gradient, loss = self._linearise()
         if not (math.isfinite(loss) and torch.isfinite(gradient).all() and math.isfinite(system.size)):
-            return Step(loss, stop=Stop(Status.DIVERGED, f"the loss became {loss}, or its gradient infinite"))
+            return diverged(loss)
         if self.damping is None:
             self.damping = Damping(self.method.damping * (system.size or 1.0))
-        origin = self._flat(self.parameters)
+        origin = self.training.flat(self.parameters)
         failures = {"singular systems": 0, "losses not finite": 0, "larger losses": 0}
         for _ in range(TRIES):
             if not system.damp(self.damping.value):
@@ -145,25 +161,26 @@ class GaussNewtonRun:
             predicted = 0.5 * (step @ (self.damping.value * step - gradient)).item()
             if not predicted > 0 or budget.spent >= 1:
                 break
-            self._move(origin + self._accelerated(system, side, step, origin))
+            self.training.move(origin + self._accelerated(system, side, step, origin))
+            if isinstance(system, ProjectedSystem):
+                self._solve_head()
             found = self._loss()
             if found < loss:
                 # The model is that of half the squared residuals.
                 self.loss = found
                 self.damping.succeed((loss - found) / predicted * (1.0 if self.energy else 0.5))
                 return Step(found, note=_told(failures) if failures["singular systems"] else None)
-            self._move(origin)
+            self.training.move(origin)
             failures["larger losses" if math.isfinite(found) else "losses not finite"] += 1
             self.damping.fail()
-        if failures["losses not finite"] and not failures["larger losses"]:
-            # Where it failed once more, for the diagnosis.
-            self._move(origin + step)
-            return Step(found, stop=Stop(Status.DIVERGED, f"the loss became {found} at all of {TRIES} dampings"))
-        self._move(origin)
-        text = f"no damping up to {self.damping.value:.1e} gives a smaller loss than {loss:.3e} ({_told(failures)})"
-        # On more points it may go on.
         if budget.spent >= 1:
             return Step(loss)
+        if failures["losses not finite"] and not failures["larger losses"]:
+            # Where it failed once more, for the diagnosis.
+            self.training.move(origin + step)
+            return Step(found, stop=Stop(Status.DIVERGED, f"the loss became {found} at all dampings tried"))
+        text = f"no damping up to {self.damping.value:.1e} gives a smaller loss than {loss:.3e} ({_told(failures)})"
+        # On more points it may go on.
         if self._grow():
             return Step(loss, note=text)
         return Step(loss, stop=Stop(Status.STALLED, text))
@@ -182,7 +199,7 @@ class GaussNewtonRun:
         if rows is not None:
             return system, rows, system.transposed(rows), self._loss()
         energy = self.training.loss()
-        gradient = self._flat(torch.autograd.grad(energy, self.parameters, materialize_grads=True))
+        gradient = self.training.flat(torch.autograd.grad(energy, self.parameters, materialize_grads=True))
         return system, gradient, gradient, energy.item()
 
     def _system(self) -> tuple[System, Tensor | None]:
@@ -192,18 +209,35 @@ class GaussNewtonRun:
             try:
                 if isinstance(found, EnergyIntegral):
                     return DampedSystem(metric_root(found, self.trial, memory / 4), rows=False), None
+                projected = self.method.projection and self.linear and self._solve_head()
                 jacobian, rows = residual_jacobian(found, self.trial, self.training.unknown_parameters, memory / 4)
+                if projected:
+                    eps = torch.finfo(self.training.task.dtype).eps
+                    return ProjectedSystem(jacobian, self.head, eps), rows
                 return DampedSystem(jacobian), rows
             except NotPointwise as cause:
                 self.free = True
                 warnings.warn(f"gauss-newton works without matrices: {cause}.", stacklevel=2)
-        generator = self.training.task.generator(13, self.steps)
+        generator = self.training.task.generator(13, self.training.refreshed)
+        flat, split = self.training.flat, self.training.split
         if isinstance(found, EnergyIntegral):
             values = partial(metric_values, found, self.trial)
-            return FreeSystem(values, self.parameters, self._flat, self._split, generator, rows=False), None
+            return FreeSystem(values, self.parameters, flat, split, generator, rows=False), None
         residuals = partial(scaled_residuals, found, self.trial)
-        system = FreeSystem(residuals, self.parameters, self._flat, self._split, generator)
+        system = FreeSystem(residuals, self.parameters, flat, split, generator)
         return system, system.residuals.detach().double()
+
+    def _solve_head(self) -> bool:
+        """Give the trial function its best head, if that serves; tell whether it does."""
+        matrix, side = self.training.collocation.system(self.trial)
+        # Fewer rows could be met by any functions.
+        if matrix.shape[0] < 2 * matrix.shape[1]:
+            return False
+        coefficients, least = solve_least_squares(matrix, side)
+        if not least <= SERVES:
+            return False
+        self.trial.set_head(coefficients.reshape(len(self.training.task.problem.unknowns), -1))
+        return True
 
     def _bytes(self) -> float:
         """Tell how much the matrices of a step take: the rows thrice while they are joined, the Gram matrix twice."""
@@ -221,10 +255,11 @@ class GaussNewtonRun:
         found = self.training.discretisation
         if isinstance(found, EnergyIntegral):
             return step
-        self._move(origin + PROBE * step)
+        path = system.follow(step) if isinstance(system, ProjectedSystem) else step
+        self.training.move(origin + PROBE * path)
         with torch.no_grad():
             moved = scaled_residuals(found, self.trial).double()
-        self._move(origin)
+        self.training.move(origin)
         curvature = (moved - side - PROBE * system.product(step)) * (2 / PROBE**2)
         correction = 0.5 * system.solve(curvature)
         return step + correction if 2 * correction.norm() <= BENT * step.norm() else step
@@ -232,20 +267,6 @@ class GaussNewtonRun:
     def _loss(self) -> float:
         with torch.no_grad():
             return self.training.loss().item()
-
-    def _flat(self, parts: Sequence[Tensor]) -> Tensor:
-        # Parameters of problems are float64 on the CPU, whatever the others are.
-        home = self.parameters[0].device
-        return torch.cat([part.detach().reshape(-1).to(home, torch.float64) for part in parts])
-
-    def _split(self, vector: Tensor) -> list[Tensor]:
-        parts = vector.split([p.numel() for p in self.parameters])
-        return [part.view_as(p).to(p) for p, part in zip(self.parameters, parts, strict=True)]
-
-    @torch.no_grad()
-    def _move(self, position: Tensor) -> None:
-        for p, part in zip(self.parameters, self._split(position), strict=True):
-            p.copy_(part)
 
     def calm(self, times: int) -> None:
         """Be more careful after divergence: damp a hundred times as much for each time that it came to this."""
@@ -259,7 +280,6 @@ class GaussNewtonRun:
             "training": self.training.state_dict(),
             "damping": damping,
             "numbers": list(self.training.numbers),
-            "steps": self.steps,
             "loss": self.loss,
         }
 
@@ -268,7 +288,7 @@ class GaussNewtonRun:
         self.training.load_state_dict(state["training"])
         self.damping = state["damping"] and Damping(*state["damping"])
         self.training.numbers = (state["numbers"][0], state["numbers"][1])
-        self.steps, self.loss = state["steps"], state["loss"]
+        self.loss = state["loss"]
 
 
 def _told(failures: dict[str, int]) -> str:

@@ -133,7 +133,7 @@ def newton_inverse(
         if inside and steady and length == 1 and old - new < _insignificant(posterior, new, weighing.count):
             break
         about = copy.deepcopy(trial)
-        head = torch.cat([trial.space.head.weight, trial.space.head.bias[:, None]], 1).clone()
+        head = trial.coefficients
     return Fit(trial, values_of(parameters).tolist(), posterior, misfits)
 
 

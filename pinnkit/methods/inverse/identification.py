@@ -9,6 +9,8 @@ import torch
 
 from ...errors import InputError
 from ...spaces.space import whole
+from ..frozen.ridge import solve_least_squares
+from ..gauss_newton.jacobian import scaled_residuals
 from ..gauss_newton.method import GaussNewton, GaussNewtonRun
 from ..sampling import RAD
 from ..stopping import Budget, Status, Step, Stop
@@ -70,22 +72,24 @@ class IdentificationRun(GaussNewtonRun):
     """Identification at work; see `Identification`."""
 
     joined = False
-    loss = math.inf
+    looked = math.inf
+    """The sum of squares at the last look at the weights."""
 
     def step(self, budget: Budget) -> Step:
         """Take one step, of the network alone at first."""
-        self.training.refresh(self.steps)
+        self.training.refresh(budget.steps_done)
         memory = self.training.memory
         if memory["stiffness"] and not self.joined:
             self.joined = True
             self._regress()
             self.damping = None
-        due = self.steps % (self.method.resample or 1) == 0
-        if due:
-            self.loss = self._loss()
+        every = self.method.resample or 1
+        if budget.steps_done % every == 0:
+            self.looked = self._loss()
         step = super().step(budget)
-        last = self.steps % (self.method.resample or 1) == 0
-        if step.stop is None and last and self.joined and not memory["grown"] and self.loss - step.loss < INSIGNIFICANT:
+        last = (budget.steps_done + 1) % every == 0
+        settled = self.joined and not memory["grown"] and self.looked - step.loss < INSIGNIFICANT
+        if step.stop is None and last and settled:
             reason = f"the sum of squares, {step.loss:.1f} for {memory['count']} data, falls no more"
             return replace(step, stop=Stop(Status.CONVERGED, reason))
         return step
@@ -98,21 +102,16 @@ class IdentificationRun(GaussNewtonRun):
             return
         collocation = self.training.collocation
         columns = torch.cat(list(collocation.parameter_columns(self.trial)))
-        found = zip(collocation.blocks, collocation.factors, collocation.residuals(self.trial), strict=True)
-        sides = [b.weight * (1.0 if f is None else f.sqrt()) * r / math.sqrt(len(r)) for b, f, r in found]
-        ridge = 1e-12 * columns.norm() * torch.eye(columns.shape[1]).to(columns)
-        rows = torch.cat([columns, ridge])
-        side = torch.cat([*sides, columns.new_zeros(len(ridge))])
-        step = torch.linalg.lstsq(rows, -side[:, None]).solution[:, 0]
-        set_values(parameters, values_of(parameters) + step.cpu().double())
+        change, _ = solve_least_squares(columns, -scaled_residuals(collocation, self.trial))
+        set_values(parameters, values_of(parameters) + change.cpu().double())
 
     def state_dict(self) -> dict:
         """Give everything that the next step depends on."""
-        own = {"joined": self.joined, "loss": self.loss}
+        own = {"joined": self.joined, "looked": self.looked}
         return super().state_dict() | own
 
     def load_state_dict(self, state: dict) -> None:
         """Continue from a state."""
         super().load_state_dict(state)
-        for name in ("joined", "loss"):
+        for name in ("joined", "looked"):
             setattr(self, name, state[name])

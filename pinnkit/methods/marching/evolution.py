@@ -38,11 +38,13 @@ class Evolution:
         """Sort equations and conditions; see the class."""
         if not isinstance(problem.domain, SpaceTime):
             raise InputError("time marching needs a domain with time, such as pk.Interval(0, 1) * pk.Time(0, 1).")
-        if problem.energies:
-            raise InputError("time marching needs equations, but this problem is an energy: use the method ritz.")
+        if not problem.equations:
+            raise InputError("time marching needs equations, but this problem is an energy or a weak form: use auto.")
+        if problem.known is not None:
+            raise InputError("time marching adds no known part (lift=...) to a solution; use gauss-newton.")
         if problem.trainable_parameters:
             name = problem.trainable_parameters[0].name
-            raise InputError(f"time marching finds no parameters, but {name!r} is to be found; use adam+lbfgs.")
+            raise InputError(f"time marching finds no parameters, but {name!r} is to be found; use gauss-newton.")
         self.problem, self.domain = problem, problem.domain
         self.axis = problem.domain.dimension - 1
         self.orders = [max(self._order(r, name) for r in problem.equations) for name in problem.unknowns]
@@ -78,7 +80,7 @@ class Evolution:
                 if order >= self.orders[k]:
                     raise InputError(
                         f"time marching: Initial({key}=...) is no state of an equation of order {self.orders[k]} in "
-                        f"time for {unknown!r}; use least-squares or adam+lbfgs."
+                        f"time for {unknown!r}; use least-squares or gauss-newton."
                     )
                 found[k, order] = (f"Initial {key}", datum)
         for k, order in enumerate(self.orders):
@@ -100,7 +102,7 @@ class Evolution:
             return False
         raise InputError(
             f"time marching cannot meet {residual.name}: it goes forward in time from pk.Initial, with conditions on "
-            "the boundary of space; use least-squares or adam+lbfgs."
+            "the boundary of space; use least-squares or gauss-newton."
         )
 
     def start(self) -> State:

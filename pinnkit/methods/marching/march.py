@@ -11,6 +11,9 @@ from ...jets import plain
 from ...problem import HardConditions, PeriodicEmbedding
 from ...spaces import Space
 
+ROUNDING = 1e-6
+"""Times this far beyond the last window, relative to its length, belong to it."""
+
 
 class Window(nn.Module):
     r"""A trial function on a window of time, :math:`u_k = L_k + \Phi_k \sum_j P_j(t) \sum_m c_{kjm} \phi_m(x)`.
@@ -89,22 +92,32 @@ class March(nn.Module):
         self.windows = nn.ModuleList(windows)
 
     @property
+    def spaces(self) -> list[Space]:
+        """The spaces of the windows."""
+        windows: Any = self.windows
+        return [window.space for window in windows]
+
+    @property
     def space(self) -> Space:
         """The space of the last window."""
-        last: Any = self.windows[-1]
-        return last.space
+        return self.spaces[-1]
 
     def forward(self, x: Any) -> Any:
         """Evaluate the unknowns at points ``(n, d + 1)``, each in its window, shape ``(n, K)``."""
-        time = plain(x)[:, -1]
-        ends = torch.tensor([w.end for w in self.windows][:-1], dtype=time.dtype, device=time.device)
-        number = torch.searchsorted(ends, time.detach().contiguous())
+        time, windows = plain(x)[:, -1], list[Any](self.windows)
+        last = windows[-1]
+        ends = [*(w.end for w in windows[:-1]), last.end + ROUNDING * last.length]
+        bounds = torch.tensor(ends, dtype=time.dtype, device=time.device)
+        number = torch.searchsorted(bounds, time.detach().contiguous())
         parts, places = [], []
         for i in number.unique().tolist():
             here = (number == i).nonzero()[:, 0]
-            parts.append(self.windows[i](x[here]))
+            if i < len(windows):
+                parts.append(windows[i](x[here]))
+            else:
+                parts.append(last(torch.cat([x[here][:, :-1], x[here][:, -1:] * 0.0 + last.end], -1)))
             places.append(here)
         if not parts:
-            return self.windows[0](x)
+            return last(x)
         order = torch.argsort(torch.cat(places))
         return torch.cat(parts)[order]

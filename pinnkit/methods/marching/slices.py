@@ -147,7 +147,7 @@ class Slices:
         return result
 
     def newton(self, coefficients: list[Tensor], tolerance: float, linear: bool) -> int:
-        """Solve for all coefficients but those of the state, in place.
+        """Solve for all coefficients but those of the state, in place; `left` is the relative size of what is left.
 
         Args:
             coefficients: those of the state, and a first guess of the others.
@@ -157,7 +157,7 @@ class Slices:
         Returns:
             How many matrices were factorised; zero where the iteration failed.
         """
-        factorised = 0
+        factorised, self.left = 0, 0.0
         before, solve = math.inf, None
         for _ in range(ITERATIONS):
             matrix, side = self._system(coefficients, solve is None)
@@ -176,6 +176,7 @@ class Slices:
             # What is left is about the next step, as the last two tell; after the first one, by a guess.
             shrinks = step / before if before < math.inf else step
             if linear or step * shrinks < tolerance:
+                self.left = 0.0 if linear else step * shrinks
                 return factorised
             if not math.isfinite(step) or shrinks > 1:
                 return 0
@@ -244,7 +245,8 @@ class Slices:
             terms = [slopes[u][key] * v for u, found in values.items() for key, v in found.items()]
             size = sum((w * term.square()).sum().sqrt().item() for term in terms)
             here = (w * result.square()).sum().sqrt().item()
-            worst = max(worst, here / size if size > 0 else here)
+            # A residual that is no number is as bad as can be, which `max` does not know.
+            worst = max(worst, here / (size or 1.0) if math.isfinite(here) else math.inf)
         return worst
 
     @torch.no_grad()

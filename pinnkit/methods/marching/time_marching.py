@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -35,6 +36,8 @@ SHORTEST = 1e-7
 VALIDATION = 4096
 WINDOWS = 20
 """The first window is tried at this share of the whole time."""
+HOPELESS = 10.0
+"""A residual this many times the allowed one, with all functions there may be, ends the work."""
 JUMP = 30.0
 """A jump at the start of a window counts this many times, because it is an error and not only a residual."""
 GROWTH = 2.0
@@ -52,8 +55,8 @@ class TimeMarching:
     its residual between the points of space is.
 
     A round marches twice, with independent draws and with different numbers of slices: what the two differ by
-    estimates the error, with all that builds up from window to window. Rounds with ever smaller residuals follow each
-    other until the next would not fit into the budget. (Our choices.)
+    estimates the error, with all that builds up from window to window; what Newton's method leaves is added. Rounds
+    with ever smaller residuals follow each other until the next would not fit into the budget. (Our choices.)
 
     Args:
         stages: slices in time of a window.
@@ -105,6 +108,7 @@ class Course:
         stages: slices of a window.
         attempts: windows tried, the failed ones, too.
         worst: the largest residual of a window.
+        left: what Newton's method has left in all windows, relative to the solution.
     """
 
     windows: list[Window]
@@ -114,9 +118,10 @@ class Course:
     stages: int
     attempts: int = 0
     worst: float = 0.0
+    left: float = 0.0
 
 
-KEPT = ("length", "fineness", "local", "stages", "attempts", "worst")
+KEPT = ("length", "fineness", "local", "stages", "attempts", "worst", "left")
 
 
 class TimeMarchingRun:
@@ -147,7 +152,8 @@ class TimeMarchingRun:
     def trial(self) -> Any:
         """The better `March` of the last whole round; of the first one, as far as it has come."""
         windows = self.done or self.pair[0].windows or [self._resting()]
-        return March(windows).to(self.task.dtype).to(self.task.device)
+        # A copy, because the march itself goes on in double precision on the CPU.
+        return copy.deepcopy(March(windows)).to(self.task.dtype).to(self.task.device)
 
     def _resting(self) -> Window:
         """Give a first window that takes over the state at the first time."""
@@ -229,8 +235,7 @@ class TimeMarchingRun:
         fresh, weights = self.resolution.points(0.9 * course.fineness, generator)
         in_space = slices.defect(coefficients, fresh, weights, nodes)
         in_time = slices.defect(coefficients, slices.points, slices.weights, between)
-        size = slices.bases[0].shape[1]
-        full = size >= self.method.max_size or course.fineness <= FINE
+        full = len(slices.bases[0]) >= self.method.max_size or course.fineness <= FINE
         self._measure(course, window)
         ratio = (tolerance / max(in_time, 1e-300)) ** (1 / stages)
         if in_time > tolerance and in_time > 2 * in_space and window.length > SHORTEST * self.domain.time.measure:
@@ -239,9 +244,13 @@ class TimeMarchingRun:
         if in_space > tolerance and not full:
             course.fineness *= 0.8
             return in_space, None
+        if max(in_space, in_time) > HOPELESS * tolerance and self.done:
+            what = f"{len(slices.bases[0])} functions do not reach residuals of {tolerance:g} at t = {window.start:.4g}"
+            return in_space, Stop(Status.STALLED, f"estimated error {self.estimate:.1e}; {what}")
         course.windows.append(window)
         loss = max(in_space, in_time)
         course.worst = max(course.worst, loss)
+        course.left += slices.left
         growth = min(2.0, max(0.5, 0.9 * ratio)) if in_time > 2 * in_space else 1.2
         # Where Newton's method needs new matrices on its way, shorter windows are cheaper.
         course.length = window.length * (growth if factorised == 1 else min(1.0, growth))
@@ -259,7 +268,7 @@ class TimeMarchingRun:
             jumps = JUMP * slices.jump(state, points)
             if not (weights * jumps.square()).sum().sqrt() > self.tolerance:
                 return slices, coefficients
-            if len(slices.bases[0].T) >= self.method.max_size:
+            if len(slices.bases[0]) >= self.method.max_size:
                 return slices, coefficients
             if not self.resolution.refine(points[jumps > self.tolerance]):
                 return slices, coefficients
@@ -293,8 +302,10 @@ class TimeMarchingRun:
         x = validation_points(self.task.problem, VALIDATION).coordinates
         one, other = (March(course.windows)(x) for course in self.pair)
         sizes = torch.maximum(one.norm(dim=0), other.norm(dim=0))
-        self.estimate = ((one - other).norm(dim=0) / torch.where(sizes > 0, sizes, 1.0)).max().item()
-        self.done = min(self.pair, key=lambda course: course.worst).windows
+        differ = ((one - other).norm(dim=0) / torch.where(sizes > 0, sizes, 1.0)).max().item()
+        better = min(self.pair, key=lambda course: course.worst)
+        # Both go the same way to the solution of a window, and are equally wrong where they leave it.
+        self.estimate, self.done = math.hypot(differ, better.left), better.windows
         self.round += 1
         self.pair = self._fresh()
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..stopping import Budget, Status, Step, Stop
+from ..stopping import Budget, Status, Step, Stop, diverged
 from ..training import Training
 from .line_search import Point, strong_wolfe
 
@@ -42,6 +41,7 @@ class QuasiNewtonRun(ABC):
         self.value, self.gradient = math.nan, torch.empty(0)
         self.updates = 0
         self.restarted = False
+        self.caution = 1.0
         self.forget()
 
     @abstractmethod
@@ -62,24 +62,24 @@ class QuasiNewtonRun(ABC):
         if self.training.refresh(budget.steps_done) or not len(self.gradient):
             self.value, self.gradient = self._evaluate()
         value, gradient = self.value, self.gradient
-        if not math.isfinite(value):
-            return Step(value, 1, None, Stop(Status.DIVERGED, f"the loss became {value}"))
-        origin, direction = self._position(), -self.newton(gradient)
+        if not (math.isfinite(value) and torch.isfinite(gradient).all()):
+            return diverged(value)
+        origin, direction = self.training.flat(self.parameters), -self.newton(gradient)
 
         def along(step: float) -> Point:
-            self._move(origin + step * direction)
+            self.training.move(origin + step * direction)
             value, gradient = self._evaluate()
             return Point(step, value, (direction @ gradient).item(), gradient)
 
         start = Point(0.0, value, (direction @ gradient).item(), gradient)
         # A gradient alone has the units of the loss, and says nothing of how far to go: all entries by one in sum.
-        first = 1.0 if self.updates or not start.slope else 1 / gradient.abs().sum().item()
+        first = 1.0 if self.updates or not start.slope else self.caution / gradient.abs().sum().item()
         found = strong_wolfe(along, start, first) if start.slope < 0 else None
         if found is None:
-            self._move(origin)
+            self.training.move(origin)
             return self._failed()
-        self._move(origin + found.step * direction)
-        s, y = self._position() - origin, found.gradient - gradient
+        self.training.move(origin + found.step * direction)
+        s, y = self.training.flat(self.parameters) - origin, found.gradient - gradient
         if y @ s > CURVATURE * y.norm() * s.norm():
             # The step was -found.step * H g, hence B s = -found.step * g.
             self.learn(s, y, -found.step * (gradient @ s).item())
@@ -104,25 +104,18 @@ class QuasiNewtonRun(ABC):
             p.grad = None
         loss = self.training.loss()
         loss.backward()
-        return loss.item(), self._flat([torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters])
+        slopes = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        return loss.item(), self.training.flat(slopes)
 
-    def _flat(self, parts: Sequence[Tensor]) -> Tensor:
-        # Parameters of problems are float64 on the CPU, whatever the others are.
-        home = self.parameters[0].device
-        return torch.cat([part.detach().reshape(-1).to(home, torch.float64) for part in parts])
-
-    def _position(self) -> Tensor:
-        return self._flat(self.parameters)
-
-    @torch.no_grad()
-    def _move(self, position: Tensor) -> None:
-        parts = position.split([p.numel() for p in self.parameters])
-        for p, part in zip(self.parameters, parts, strict=True):
-            p.copy_(part.view_as(p))
+    def calm(self, times: int) -> None:
+        """Be more careful after divergence: begin anew, with a first step a tenth as long for each time of it."""
+        self.forget()
+        self.updates, self.restarted = 0, False
+        self.caution *= 0.1**times
 
     def state_dict(self) -> dict[str, Any]:
         """Give everything that the next step depends on."""
-        own = ("value", "gradient", "updates", "restarted", *self.remembers)
+        own = ("value", "gradient", "updates", "restarted", "caution", *self.remembers)
         return {"training": self.training.state_dict()} | {name: getattr(self, name) for name in own}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
