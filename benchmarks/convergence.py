@@ -1,7 +1,7 @@
 """Measured convergence of every method: error against functions, points and time.
 
     python benchmarks/convergence.py            # writes docs/convergence.md and docs/figures/convergence-*.png
-    python benchmarks/convergence.py methods    # one of functions, points, methods, marching
+    python benchmarks/convergence.py methods    # one of functions, points, methods, marching; report: none
 """
 
 import json
@@ -143,13 +143,13 @@ STUDIES = {
                 "Error against time on poisson-hf, n = 1: methods that train all parameters of a tanh network "
                 "(3 x 32, 2500 points), and least squares over a frozen space."),
     "marching": (marching, "seconds", True,
-                 "Error against time of time marching: each mark is a round with windows and spaces fit for a smaller "
-                 "residual."),
+                 "Error against time of time marching: marks follow the first round on its way, then each is a round with "
+                 "windows and spaces fit for a smaller residual."),
 }
 
 
 def main():
-    chosen = sys.argv[1:] or list(STUDIES)
+    chosen = [name for name in sys.argv[1:] or STUDIES if name != "report"]
     data = json.loads(DATA.read_text()) if DATA.exists() else {}
     for name in chosen:
         data[name] = STUDIES[name][0]()
