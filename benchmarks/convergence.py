@@ -143,8 +143,8 @@ STUDIES = {
                 "Error against time on poisson-hf, n = 1: methods that train all parameters of a tanh network "
                 "(3 x 32, 2500 points), and least squares over a frozen space."),
     "marching": (marching, "seconds", True,
-                 "Error against time of time marching: marks follow the first round on its way, then each is a round with "
-                 "windows and spaces fit for a smaller residual."),
+                 "Error against time of time marching: marks follow the first round on its way, then each is a round "
+                 "with windows and spaces fit for a smaller residual."),
 }
 
 
