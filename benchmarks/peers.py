@@ -4,8 +4,9 @@
     python benchmarks/peers.py --report                # only writes these two again, from the results that are there
 
 Every library runs in a virtual environment of its own, which this script makes with pip; so do all its runs in
-processes of their own, on the same processor cores. What each library does is in peers/run_*.py, the problems are in
-peers/cases.py. Finished runs are kept in the folder of --out and not repeated; failed ones are tried again.
+processes of their own, on the same processor cores. What each library does is in peer_libraries/run_*.py, the
+problems are in peer_libraries/cases.py. Finished runs are kept in the folder of --out and not repeated; failed ones
+are tried again.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peer_libraries.cases import CASES, POINTS
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-sys.path.insert(0, str(HERE / "peers"))
-from cases import CASES, POINTS  # noqa: E402
 
 PINS = {
     "deepxde": ("deepxde==1.15.0", "torch==2.13.0"),
@@ -109,7 +110,7 @@ def measure(row: Row, case: str, options: argparse.Namespace) -> Result:
     except (subprocess.CalledProcessError, OSError) as error:
         said = last_line(getattr(error, "stderr", None) or str(error))
         return base | {"curve": [], "failure": f"its environment could not be made: {said}"}
-    command = [python, HERE / "peers" / f"run_{row.library}.py", case, row.config]
+    command = [python, HERE / "peer_libraries" / f"run_{row.library}.py", case, row.config]
     command += [str(options.budget), str(time.time())]
     settings = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(options.threads))
     settings |= {"DDE_BACKEND": "pytorch", "PYTHONPATH": str(ROOT) if row.library == OURS else ""}

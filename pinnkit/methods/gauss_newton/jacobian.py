@@ -73,7 +73,7 @@ def residual_jacobian(
         coefficients = torch.stack([slope for found in slopes.values() for slope in found.values()], 1)
         jacobian = _rows(block, trial, block.points.coordinates, coefficients, memory)
         if parameters:
-            jacobian = torch.cat([jacobian, _by_scalars(block, trial, parameters)], 1)
+            jacobian = torch.cat([jacobian, block.residual.parameter_slopes(values, block.points, parameters)], 1)
         jacobian, residual = (block.points.average(part) for part in (jacobian, residual))
         factor = torch.as_tensor(scale, dtype=torch.float64, device=residual.device) / math.sqrt(len(residual))
         rows.append(jacobian.double() * factor.reshape(-1, 1))
@@ -151,19 +151,3 @@ def _rows(block: Block, trial: Trial, x: Tensor, coefficients: Tensor, memory: f
     except (RuntimeError, NotImplementedError) as error:
         raise NotPointwise(" ".join(str(error).split())[:100]) from error
     return torch.cat([mapped[name].flatten(1) for name in trained], 1)
-
-
-def _by_scalars(block: Block, trial: Trial, parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Differentiate a block's residuals at all points by a few numbers, shape ``(n, len(parameters))``."""
-    with torch.enable_grad():
-        residual = block.residual(block.values(trial, block.points), block.points)
-        # The gradient is linear in the weights of the rows, and its derivative by them is the column.
-        weights = torch.ones_like(residual, requires_grad=True)
-        sums = torch.autograd.grad(residual, parameters, weights, create_graph=True, allow_unused=True)
-    columns = [
-        torch.zeros_like(weights)
-        if total is None or not total.requires_grad
-        else torch.autograd.grad(total, weights, retain_graph=True)[0]
-        for total in sums
-    ]
-    return torch.stack(columns, 1)
