@@ -270,9 +270,10 @@ errors are measured. One run each on one machine: read ratios, not seconds.
 
 Each library does what its documentation recommends, in double precision, with a tanh network of three hidden layers of
 32 (Fourier features: 64 of them before it, scales 1 and 10), {POINTS} residual points and hard boundary and initial
-conditions; Adam (rate 1e-3) has the first quarter of the time where another optimiser follows. Scimba draws new points
-in every step; with weak conditions it has 1000 more on the boundary, with strong ones a larger regularisation (1e-3),
-for its Gram matrix is singular with the default one. pinnkit runs with its default settings, so it chooses its space,
+conditions; Adam (rate 1e-3) has the first quarter of the time where another optimiser follows. Linear equations are
+scaled so that their source is of order one: natural gradients with the libraries' own regularisations converge
+much more slowly without. Scimba draws new points in every step; with weak conditions it has 1000 more on the
+boundary, with strong ones a regularisation of 1e-5 instead of 1e-6. pinnkit runs with its default settings, so it chooses its space,
 its method and the number of its points itself. It also reads frequencies off the sources, which are single modes here:
 a favourable case for it.{short}
 
