@@ -16,6 +16,7 @@ ROOMS = {
 ROOMS["convolution"] = {"errors", "jets", "spaces"}
 ROOMS["problem"] = {"errors", "jets", "spaces", "domains"}
 ROOMS["methods"] = ROOMS["problem"] | {"problem"}
+ROOMS["tomography"] = ROOMS["methods"] | {"methods", "convolution"}
 ROOMS["gallery"] = ROOMS["problem"] | {"problem", "options"}
 ROOMS["solution"] = ROOMS["export"] = ROOMS["figures"] = ROOMS["methods"] | {"methods", "export", "solution", "runs"}
 ROOMS["references"] = {"errors", "spaces", "solution"}
