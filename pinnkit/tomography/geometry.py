@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -58,7 +58,9 @@ class ImageGrid:
         """Check the numbers; see the class."""
         _count(rows=self.rows, columns=self.columns)
         _positive(pixel=self.pixel)
-        _finite(**dict(zip(("centre[0]", "centre[1]"), self.centre, strict=True)))
+        if len(self.centre) != 2:
+            raise InputError(f"centre must be two numbers, x and y in mm, got {self.centre!r}.")
+        _finite(**{f"centre[{axis}]": value for axis, value in enumerate(self.centre)})
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -94,9 +96,31 @@ class ImageGrid:
 
         Returns:
             The grid.
+
+        Raises:
+            InputError: the field of view would be wider or narrower by more than a pixel.
         """
-        columns = columns or max(1, round(rows * self.columns / self.rows))
+        exact = rows * self.columns / self.rows
+        columns = columns or max(1, round(exact))
+        if abs(columns - exact) > 1:
+            raise InputError(f"{rows} x {columns} pixels do not have the proportions of {self.rows} x {self.columns}.")
         return ImageGrid(rows, columns, self.pixel * self.rows / rows, self.centre)
+
+    def crossings(self, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Find where lines enter and leave the image, whose border includes the outer halves of its outermost pixels.
+
+        Args:
+            origins: a point on each line, shape ``(..., 2)``, mm.
+            directions: their unit directions, same shape.
+
+        Returns:
+            Distances from the origins along the directions to where each line enters and leaves, shape ``(...)``, mm;
+            a line that misses the image enters no earlier than it leaves.
+        """
+        half = self.pixel / 2 * np.array([self.columns, self.rows])
+        with np.errstate(divide="ignore", invalid="ignore"):  # along an axis: infinite; on the border: a miss
+            ends = np.stack([(np.asarray(self.centre) + side - origins) / directions for side in (-half, half)])
+        return np.fmin(*ends).max(-1), np.fmax(*ends).min(-1)
 
 
 @dataclass(frozen=True)
@@ -149,7 +173,10 @@ class Geometry:
     detector: Detector
 
     def _check_angles(self) -> None:
-        values = np.asarray(self.angles, dtype=float)
+        try:
+            values = np.asarray(self.angles, dtype=float)
+        except (TypeError, ValueError):
+            values = np.zeros(0)
         if values.ndim != 1 or values.size == 0:
             raise InputError(f"angles must be a list of at least one angle in degrees, got {self.angles!r}.")
         if not np.isfinite(values).all():
@@ -233,7 +260,7 @@ class FanBeam(Geometry):
         angles: of the views in degrees, any list: full, sparse, limited.
         detector: its bins, flat or curved.
         source_origin: distance from the source to the rotation axis, mm.
-        source_detector: distance from the source to the detector, mm.
+        source_detector: distance from the source to the detector, mm; that to the axis for a virtual detector there.
         axis_offset: of the rotation axis from the central ray, along s at the axis, mm.
 
     Raises:
@@ -253,11 +280,16 @@ class FanBeam(Geometry):
         _finite(axis_offset=self.axis_offset)
         if self.source_detector < self.source_origin:
             raise InputError(
-                f"the detector lies behind the rotation axis: source_detector ({self.source_detector:g} mm) must be at "
-                f"least source_origin ({self.source_origin:g} mm)."
+                f"the detector lies between source and axis: source_detector ({self.source_detector:g} mm) must "
+                f"be at least source_origin ({self.source_origin:g} mm)."
             )
-        if self.detector.curved and self.detector.count * self.detector.pitch >= math.pi * self.source_detector:
-            raise InputError("the curved detector goes more than half round the source; check its pitch and count.")
+        reach = self.detector.count * self.detector.pitch / 2 + abs(self.detector.offset)
+        if self.detector.curved and reach >= math.pi / 2 * self.source_detector:
+            angle = math.degrees(reach / self.source_detector)
+            raise InputError(
+                f"the curved detector reaches {angle:.4g} degrees from the central ray, which must be less than 90; "
+                "check its pitch, count and offset, and source_detector."
+            )
 
     @property
     def magnification(self) -> float:
@@ -276,6 +308,4 @@ class FanBeam(Geometry):
 
 def describe(geometry: Geometry) -> dict[str, Any]:
     """Give a geometry as plain numbers, for a run folder."""
-    import dataclasses
-
-    return {"kind": type(geometry).__name__, **dataclasses.asdict(geometry)}  # type: ignore[call-overload]
+    return {"kind": type(geometry).__name__, **asdict(geometry)}  # type: ignore[call-overload]

@@ -9,6 +9,8 @@ Reference: Joseph, IEEE Transactions on Medical Imaging 1 (1982), 192-196, doi:1
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import sparse
 
@@ -29,44 +31,45 @@ def matrix(geometry: Geometry, grid: ImageGrid, dtype: np.dtype, subrays: int, v
         Shape ``(views * bins, rows * columns)``, entries in mm, indices of 32 bits, sorted.
     """
     origins, directions = (part.reshape(-1, 2) for part in geometry.rays(subrays, views))
-    # In units of pixels, along columns and rows.
-    across, down = (origins[:, 0] - grid.x[0]) / grid.pixel, (grid.y[0] - origins[:, 1]) / grid.pixel
-    right, below = directions[:, 0], -directions[:, 1]
-    along_columns = np.abs(right) >= np.abs(below)
-    (rows, columns), bins = grid.shape, len(origins) // subrays
-    parts = [
-        _entries(np.flatnonzero(along_columns), (across, down), (right, below), (columns, rows), (1, columns)),
-        _entries(np.flatnonzero(~along_columns), (down, across), (below, right), (rows, columns), (columns, 1)),
-    ]
-    ray, pixel, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
-    entries = (weight * (grid.pixel / subrays)).astype(dtype), (ray // subrays, pixel)
-    return sparse.coo_array(entries, shape=(bins, rows * columns)).tocsc().tocsr()  # adds up and sorts
+    (rows, columns), most = grid.shape, max(grid.shape)
+    # In units of pixels, along columns and rows; then along the axis that a ray follows, and along the other.
+    start = (origins - [grid.x[0], grid.y[0]]) / grid.pixel * [1, -1]
+    heading = directions * [1, -1]
+    steep = np.abs(heading[:, :1]) < np.abs(heading[:, 1:])
+    sizes, strides = np.array([[columns, rows], [1, columns]], np.int32)
+    pairs = (np.where(steep, pair[..., ::-1], pair) for pair in (start, heading, sizes, strides))
+    (main, other), (step, drift), (length, width), (stride, jump) = (np.split(pair, 2, axis=1) for pair in pairs)
 
-
-def _entries(
-    rays: np.ndarray,
-    starts: tuple[np.ndarray, np.ndarray],
-    directions: tuple[np.ndarray, np.ndarray],
-    sizes: tuple[int, int],
-    strides: tuple[int, int],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find ray, pixel and weight of every entry of rays that run along the first of two axes."""
-    (main, other), (step, drift) = ((pair[0][rays], pair[1][rays]) for pair in (starts, directions))
-    slope = drift / step
-    position = (other - main * slope)[:, None] + slope[:, None] * np.arange(sizes[0])
+    index = np.arange(most, dtype=np.int32)
+    position = (other - drift / step * main) + drift / step * index
+    np.clip(position, -2, most + 1, out=position)  # far outside is outside, and fits into 32 bits
     before = np.floor(position)
-    share = position - before
-    before = before.astype(np.int32)
-    length = (1 / np.abs(step))[:, None]
-    found = []
-    for neighbour, weight in ((before, (1 - share) * length), (before + 1, share * length)):
-        ray, at = np.nonzero((neighbour >= 0) & (neighbour < sizes[1]) & (weight > 0))
-        pixel = at * strides[0] + neighbour[ray, at] * strides[1]
-        found.append((rays[ray].astype(np.int32), pixel.astype(np.int32), weight[ray, at]))
-    ray, pixel, weight = (np.concatenate(part) for part in zip(*found, strict=True))
-    return ray, pixel, weight
+    per_crossing = grid.pixel / subrays / np.abs(step)
+    after_weight = (position - before) * per_crossing
+    weight = np.stack([per_crossing - after_weight, after_weight], -1, dtype=dtype, casting="same_kind")
+    neighbours = np.stack([before, before + 1], -1, dtype=np.int32, casting="unsafe")
+    inside = (neighbours >= 0) & (neighbours < width[..., None]) & (index < length)[..., None]
+    pixel = (index * stride)[..., None] + neighbours * jump[..., None]
+
+    bins = len(origins) // subrays
+    starts = np.concatenate([[0], inside.reshape(bins, -1).sum(1).cumsum()]).astype(np.int32)
+    result = sparse.csr_array((weight[inside], pixel[inside], starts), shape=(bins, rows * columns))
+    result.sum_duplicates()  # and sort: torch wants it
+    return result
 
 
-def entries_of_a_view(geometry: Geometry, grid: ImageGrid, subrays: int) -> int:
-    """Bound the entries that the rows of one view hold."""
-    return 2 * max(grid.shape) * geometry.shape[1] * subrays
+def entries_of_a_view(geometry: Geometry, grid: ImageGrid, subrays: int) -> tuple[int, int]:
+    """Bound the entries that are found for the rays of one view, and those left when each bin's are added up.
+
+    Args:
+        geometry: of the scan.
+        grid: of the image.
+        subrays: rays for each detector bin.
+
+    Returns:
+        Both bounds.
+    """
+    crossings = max(grid.shape) * geometry.detector.count
+    # At 45 degrees a bin is wider by a root of two along a row or column, and touches a pixel more on each side.
+    beside = math.ceil(math.sqrt(2) * geometry.detector.pitch / grid.pixel) + 2
+    return 2 * subrays * crossings, min(2 * subrays, beside) * crossings

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from ..errors import InputError
 from . import joseph
+from .coverage import check_coverage
 from .geometry import Geometry, ImageGrid
 
 LIMIT = 4_000_000_000
 """Bytes that a stored matrix and its transpose may take; larger ones are assembled in blocks of views, at every use."""
-BLOCK = 8_000_000
-"""Entries of a block, which bound the memory of assembly."""
+BLOCK = 1_000_000
+"""Entries of a block, which bound the memory of assembly and are few enough for a processor's cache."""
 
 
 def as_torch(matrix: sparse.csr_array, device: torch.device | str) -> Tensor:
@@ -77,7 +78,7 @@ class Projector:
         memory_limit: bytes that the stored matrices may take.
 
     Raises:
-        InputError: dtype or subrays make no sense.
+        InputError: dtype or subrays make no sense, or the source is not outside the image.
     """
 
     def __init__(
@@ -94,21 +95,15 @@ class Projector:
             raise InputError(f"a projector works in float32 or float64, not {dtype}.")
         if isinstance(subrays, bool) or not isinstance(subrays, int) or subrays < 1:
             raise InputError(f"subrays must be a whole number of at least 1, got {subrays!r}.")
-        covered, needed = geometry.covered_radius + geometry.detector.pitch, grid.radius - grid.pixel
-        if covered < needed:
-            warnings.warn(
-                f"truncated: the detector sees a circle of radius {covered:.4g} mm about the rotation axis, but the "
-                f"image reaches to {needed:.4g} mm; what lies outside distorts the image.",
-                stacklevel=2,
-            )
+        check_coverage(geometry, grid)
         self.geometry, self.grid, self.subrays = geometry, grid, subrays
         self.dtype, self.device = dtype, torch.device(device)
-        bound = joseph.entries_of_a_view(geometry, grid, subrays)
-        step = max(1, BLOCK // bound)
+        found, kept = joseph.entries_of_a_view(geometry, grid, subrays)
+        step = max(1, BLOCK // found)
         self._blocks = [slice(first, min(first + step, geometry.views)) for first in range(0, geometry.views, step)]
-        size = 2 * geometry.views * bound // subrays * (4 + dtype.itemsize)
+        entries = geometry.views * kept
         self._stored: tuple[Tensor, Tensor] | None = None
-        if size <= memory_limit:
+        if 2 * entries * (4 + dtype.itemsize) <= memory_limit and entries < 2**31:  # so that 32 bits count them
             whole = sparse.vstack([self._block(views) for views in self._blocks], format="csr")
             self._stored = as_torch(whole, device), as_torch(whole.T.tocsr(), device)
 
@@ -135,14 +130,12 @@ class Projector:
         return image
 
     def _apply(self, values: Tensor, transposed: bool) -> Tensor:
-        domain, target = self.grid.shape, self.geometry.shape
-        name = "image"
-        if transposed:
-            (domain, target), name = (target, domain), "sinogram"
+        shapes = self.grid.shape, self.geometry.shape
+        domain, target = shapes[::-1] if transposed else shapes
         if values.shape[-2:] != domain or values.dtype != self.dtype:
             raise InputError(
-                f"expected an {name} of shape (..., {domain[0]}, {domain[1]}) and {self.dtype}, got "
-                f"{tuple(values.shape)} and {values.dtype}.".replace("an sin", "a sin")
+                f"expected {'a sinogram' if transposed else 'an image'} of shape (..., {domain[0]}, {domain[1]}) and "
+                f"{self.dtype}, got {tuple(values.shape)} and {values.dtype}."
             )
         batch = values.reshape(-1, domain[0] * domain[1])
         return _Apply.apply(batch, self, transposed).reshape(*values.shape[:-2], *target)
