@@ -27,6 +27,11 @@ from .metrics import data_residual as data_residual
 from .metrics import psnr as psnr
 from .metrics import segment as segment
 from .metrics import ssim as ssim
+from .neural import SPACES as SPACES
+from .neural import DeepImagePrior as DeepImagePrior
+from .neural import NeuralReconstruction as NeuralReconstruction
+from .neural import image_space as image_space
+from .neural import reconstruct as reconstruct
 from .phantoms import Ellipses as Ellipses
 from .phantoms import Gaussians as Gaussians
 from .phantoms import head as head

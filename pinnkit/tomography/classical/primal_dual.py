@@ -80,6 +80,8 @@ class PrimalDual:
         B: the equations.
 
     Attributes:
+        pull: a penalty rho and an image u, for a term rho / 2 |x - u|^2 beside the data; None without.
+        varies: whether the total variation counts.
         x: the image.
         y, q: the duals.
         residual: of the image, B x - r.
@@ -103,7 +105,14 @@ class PrimalDual:
         self._dual_of_differences = differing / (2 * scale)
         self.weight = 4 * float(residual.square().mean().sqrt()) * mean
         self._x_ahead = self.x
+        self.pull: tuple[float, Tensor] | None = None
+        self.varies = True
         self.steps = 0
+
+    def restart(self) -> None:
+        """Go on from an image that was set."""
+        self.residual = self._ahead = self.B(self.x) - self.B.right
+        self._x_ahead = self.x
 
     def step(self) -> float:
         """Take a step.
@@ -112,9 +121,16 @@ class PrimalDual:
             The relative change of the image.
         """
         self.y = (self.y + self._dual * self._ahead) / (1 + self.weight * self._dual)
-        q = self.q + self._dual_of_differences * differences(self._x_ahead)
-        self.q = q / torch.hypot(q[0], q[1]).clamp(min=1)
-        x = (self.x - self._primal * (self.B.T(self.y) + differences_transposed(self.q))).clamp(min=0)
+        slope = self.B.T(self.y)
+        if self.varies:
+            q = self.q + self._dual_of_differences * differences(self._x_ahead)
+            self.q = q / torch.hypot(q[0], q[1]).clamp(min=1)
+            slope += differences_transposed(self.q)
+        x = self.x - self._primal * slope
+        if self.pull is not None:
+            strength = self._primal * (self.pull[0] / self.weight)
+            x = (x + strength * self.pull[1]) / (1 + strength)
+        x = x.clamp(min=0)
         residual = self.B(x) - self.B.right
         change = float((x - self.x).norm() / x.norm().clamp(min=1e-30))
         self._x_ahead, self._ahead = 2 * x - self.x, 2 * residual - self.residual

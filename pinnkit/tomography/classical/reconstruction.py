@@ -94,6 +94,7 @@ class Whitened:
 
     Attributes:
         right: the right-hand side :math:`r = W b`, shape ``(views, bins)``.
+        weights: W, shape ``(views, bins)``.
         known: whether the variance is known, so that the squares of the residual should add up to the number of rays.
     """
 
@@ -102,19 +103,19 @@ class Whitened:
         self._projector = fitting(scan, projector)
         b = self._tensor(scan.sinogram)
         self.known = scan.variance is not None
-        self._w = torch.ones_like(b) if scan.variance is None else self._tensor(scan.variance).rsqrt()
-        self.right = self._w * b
+        self.weights = torch.ones_like(b) if scan.variance is None else self._tensor(scan.variance).rsqrt()
+        self.right = self.weights * b
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=self._projector.dtype, device=self._projector.device)
 
     def __call__(self, image: Tensor) -> Tensor:
         """Project an image, shape ``(rows, columns)``, and whiten."""
-        return self._w * self._projector(image)
+        return self.weights * self._projector(image)
 
     def T(self, values: Tensor) -> Tensor:
         """Apply the transpose to values of shape ``(views, bins)``."""
-        return self._projector.T(self._w * values)
+        return self._projector.T(self.weights * values)
 
     def zeros(self) -> Tensor:
         """Give the empty image."""

@@ -1,0 +1,205 @@
+r"""Reconstruction by a network, split from the data.
+
+The image :math:`u_\theta` of a network minimises
+
+.. math:: \min_{\theta,\, x \ge 0} \tfrac12 |W (A x - b)|^2 + \lambda \sum |\nabla x| + \tfrac{\rho}{2} |x - u_\theta|^2
+
+in turns: primal-dual steps for x, which know of rays but not of networks, and Adam for theta, which fits u to x pixel
+by pixel and never sees the ill-conditioned projector. Steps of the network may then take a batch of pixels. The penalty
+:math:`\rho` pulls a pixel as hard as one ray through it would, of mean weight; the weight :math:`\lambda` is an eighth
+of that which total variation alone would need by the discrepancy principle, for the network smoothes, too (both our
+choice).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import NameNotFound
+from ...methods import Budget, Status
+from ..classical import TotalVariation
+from ..classical.primal_dual import PrimalDual
+from ..classical.reconstruction import Whitened
+from ..projector import Projector
+from ..scan import Scan
+from .fields import ConvolutionalField, PixelField, as_field, image_space
+
+SHARE = 1 / 8
+"""Weight of the total variation in that of total variation alone."""
+PROJECTING = 15
+"""Steps of the image x in a round."""
+CHECKPOINTS = 50
+"""How often in a run an observer is called."""
+REGULARISERS = ("tv", "none")
+Observer = Callable[[int, float, Tensor, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class NeuralReconstruction:
+    """An image by a network, and how it came about.
+
+    Args:
+        image: that of the last step, the mean over members, shape ``(rows, columns)``, 1/mm.
+        uncertainty: standard deviation over members, likewise; None for a single one.
+        networks: the trained networks; their outputs times `scale` are images.
+        scale: 1/mm.
+        status: how it ended.
+        reason: why.
+        steps: of all networks.
+        seconds: that it took.
+        parameters: of a network.
+        weight: of the total variation; None without.
+        history: step, seconds, loss, data_residual and chi_squared at each checkpoint.
+    """
+
+    image: Tensor
+    uncertainty: Tensor | None
+    networks: tuple[nn.Module, ...]
+    scale: float
+    status: Status
+    reason: str
+    steps: int
+    seconds: float
+    parameters: int
+    weight: float | None
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Splitting:
+    """One network and its image x at work.
+
+    Args:
+        field: the network.
+        data: the image x with its equations, at the start; its copy is changed.
+        weight: of the total variation; None without.
+        penalty: rho.
+    """
+
+    def __init__(
+        self, field: PixelField | ConvolutionalField, data: PrimalDual, weight: float | None, penalty: float
+    ) -> None:
+        """Start; see the class."""
+        self.field, self.data, self.penalty = field, copy.copy(data), penalty
+        self.data.weight, self.data.varies = weight or 1.0, weight is not None
+        self.scale = float(data.x.square().mean().sqrt()) or 1.0
+        self.optimiser = torch.optim.Adam(field.network.parameters(), field.rate)
+        self.loss = math.nan
+
+    def image(self) -> Tensor:
+        """Give the network's image, nowhere negative, 1/mm."""
+        return (self.field.image() * self.scale).clamp(min=0)
+
+    def round(self, left: float) -> bool:
+        """Fit the network to x and take x nearer to the network.
+
+        Args:
+            left: share of the run that is left, which the rate follows in its second half.
+
+        Returns:
+            Whether the loss is finite.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.field.rate * min(1.0, 2 * left + 0.02)
+        target = self.data.x / self.scale
+        for _ in range(self.field.steps):
+            self.optimiser.zero_grad()
+            loss = self.field.misfit(target)
+            loss.backward()
+            self.optimiser.step()
+        self.loss = float(loss.detach())
+        if not math.isfinite(self.loss):
+            return False
+        self.data.pull = self.penalty, self.field.image() * self.scale
+        for _ in range(PROJECTING):
+            self.data.step()
+        return True
+
+
+def reconstruct(
+    scan: Scan,
+    space: nn.Module | None = None,
+    regulariser: str = "tv",
+    budget: str | float | Budget = "5min",
+    seed: int = 0,
+    members: int = 1,
+    observer: Observer | None = None,
+) -> NeuralReconstruction:
+    """Reconstruct a scan with a network as the image; see the module for the method.
+
+    With total variation the run ends with its budget, and noise is kept out by the weight, which the discrepancy
+    principle sets. Without it the discrepancy principle ends the run: as soon as the network's residual is as large as
+    the noise, where that is known.
+
+    Args:
+        scan: what was measured.
+        space: a trial space or a `DeepImagePrior`, not yet built; None takes an LRNN with 180,000 parameters.
+        regulariser: "tv", or "none".
+        budget: seconds, or steps of the network, such as "60s" or "2000steps"; members share it.
+        seed: of all random numbers.
+        members: networks of an ensemble, whose images differ by their seeds only.
+        observer: called about 50 times with step, seconds, the image and the values of the history.
+
+    Returns:
+        The image of the last step, never that nearest to a truth.
+
+    Raises:
+        NameNotFound: there is no such regulariser.
+    """
+    if regulariser not in REGULARISERS:
+        raise NameNotFound("regulariser", regulariser, REGULARISERS)
+    budget = Budget.parse(budget)
+    budget.start()
+    projector = Projector(scan.geometry, scan.grid)
+    equations = Whitened(scan, projector)
+    weight = None
+    data = PrimalDual(equations)
+    if regulariser == "tv":
+        alone = TotalVariation().solve(scan, projector)
+        weight, data.x = SHARE * (alone.weight or 1.0), alone.image
+        data.restart()
+    # One ray of mean weight, as long as the pixel.
+    penalty = float(equations.weights.square().mean()) * scan.grid.pixel**2
+    images, networks, history = [], [], []
+    status, reason, steps, shown = Status.BUDGET_SPENT, f"the budget of {budget} is spent", 0, 0.0
+    for member in range(members):
+        generator = torch.Generator().manual_seed(seed + 1009 * member)
+        field = as_field(space or image_space("lrnn"), scan.grid, generator)
+        splitting = Splitting(field, data, weight, penalty)
+        begin, end = budget.spent, (member + 1) / members
+        while budget.spent < end:
+            if not splitting.round((end - budget.spent) / (end - begin)):
+                status, reason = Status.DIVERGED, f"the loss became {splitting.loss} in step {steps}"
+                break
+            steps += field.steps
+            budget.steps_done = steps
+            if budget.spent >= shown or budget.spent >= end:
+                shown += 1 / CHECKPOINTS
+                image = splitting.image()
+                residual = equations(image) - equations.right
+                part = (residual / equations.weights).norm() / (equations.right / equations.weights).norm()
+                values = {
+                    "step": steps, "seconds": budget.elapsed, "loss": splitting.loss,
+                    "data_residual": float(part),
+                    "chi_squared": float(residual.square().mean()) if equations.known else math.nan,
+                }  # fmt: skip
+                history.append(values)
+                if observer is not None:
+                    observer(steps, budget.elapsed, image, values)
+                if weight is None and equations.known and values["chi_squared"] <= 1:
+                    chi2 = values["chi_squared"]
+                    status, reason = Status.CONVERGED, f"discrepancy principle, chi^2 = {chi2:.3g} a ray"
+                    break
+        images.append(splitting.image())
+        networks.append(field.network)
+    stack = torch.stack(images)
+    return NeuralReconstruction(
+        image=stack.mean(0), uncertainty=stack.std(0) if members > 1 else None, networks=tuple(networks),
+        scale=splitting.scale, status=status, reason=reason, steps=steps, seconds=budget.elapsed,
+        parameters=sum(p.numel() for p in networks[0].parameters()), weight=weight, history=history,
+    )  # fmt: skip
