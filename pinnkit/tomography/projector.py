@@ -15,6 +15,7 @@ from ..errors import InputError
 from . import joseph
 from .coverage import check_coverage
 from .geometry import Geometry, ImageGrid
+from .symmetry import Symmetry
 
 LIMIT = 4_000_000_000
 """Bytes that a stored matrix and its transpose may take; larger ones are assembled in blocks of views, at every use."""
@@ -67,7 +68,8 @@ class Projector:
 
     ``A(image)`` takes images of shape ``(..., rows, columns)`` in 1/mm to sinograms ``(..., views, bins)``, and
     ``A.T(sinogram)`` is its transpose. The matrix is stored, with its transpose, unless both would take more memory
-    than allowed; then blocks of views are assembled at every use, slower by a factor of about twenty.
+    than allowed; then blocks of views are assembled at every use, slower by a factor of about twenty. Views that are
+    turns or mirror images of others share their rows; see `Symmetry`.
 
     Args:
         geometry: of the scan.
@@ -100,8 +102,10 @@ class Projector:
         self.dtype, self.device = dtype, torch.device(device)
         found, kept = joseph.entries_of_a_view(geometry, grid, subrays)
         step = max(1, BLOCK // found)
-        self._blocks = [slice(first, min(first + step, geometry.views)) for first in range(0, geometry.views, step)]
-        entries = geometry.views * kept
+        self._symmetry = Symmetry(geometry, grid)
+        views = self._symmetry.geometry.views
+        self._blocks = [slice(first, min(first + step, views)) for first in range(0, views, step)]
+        entries = views * kept
         self._stored: tuple[Tensor, Tensor] | None = None
         if 2 * entries * (4 + dtype.itemsize) <= memory_limit and entries < 2**31:  # so that 32 bits count them
             whole = sparse.vstack([self._block(views) for views in self._blocks], format="csr")
@@ -114,10 +118,18 @@ class Projector:
 
     def _block(self, views: slice) -> sparse.csr_array:
         dtype = np.dtype(np.float32 if self.dtype == torch.float32 else np.float64)
-        return joseph.matrix(self.geometry, self.grid, dtype, self.subrays, views)
+        return joseph.matrix(self._symmetry.geometry, self.grid, dtype, self.subrays, views)
 
     def _multiply(self, batch: Tensor, transposed: bool) -> Tensor:
         """Multiply each row of a batch by the matrix or its transpose."""
+        if self._symmetry.trivial:
+            return self._multiply_own(batch, transposed)
+        if transposed:
+            return self._symmetry.turned_back(self._multiply_own(self._symmetry.scattered(batch), True))
+        return self._symmetry.gathered(self._multiply_own(self._symmetry.turned(batch), False))
+
+    def _multiply_own(self, batch: Tensor, transposed: bool) -> Tensor:
+        """Multiply by the rows that are assembled, or their transpose."""
         if self._stored is not None:
             return multiply(self._stored[transposed], batch)
         bins = self.geometry.detector.count
