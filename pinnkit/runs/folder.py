@@ -143,7 +143,10 @@ def write_history(history: Sequence[dict[str, Any]], folder: Path) -> None:
     write_atomically(folder / "history.jsonl", "".join(line + "\n" for line in lines))
 
 
-RESULTS = ("metrics.json", "solution.vtu", "solution.png", "history.png", "history.jsonl", "weights.safetensors")
+RESULTS = (
+    *("metrics.json", "solution.vtu", "solution.png", "history.png", "history.jsonl", "weights.safetensors"),
+    *("image.npy", "image.png", "image.dcm", "comparison.png", "uncertainty.npy", "uncertainty.png"),
+)
 
 
 def plain(value: Any) -> Any:

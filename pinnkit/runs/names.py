@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from ..errors import InputError, NameNotFound
 from ..methods import (
@@ -128,6 +129,31 @@ def make_space(name: str | None, options: Mapping[str, Any]) -> Space | None:
     checked = _checked("space", name, [SPACES[name]], options)
     try:
         return SPACES[name](**checked)
+    except InputError as error:
+        raise InputError(f"space {name}: {error}") from None
+
+
+def make_image_space(name: str, options: Mapping[str, Any]) -> nn.Module:
+    """Make a network for images by name.
+
+    Args:
+        name: one of `tomography.SPACES`.
+        options: of the network.
+
+    Returns:
+        The network, unbuilt.
+
+    Raises:
+        NameNotFound: an unknown name.
+        InputError: an option is out of range.
+    """
+    from ..tomography import SPACES, image_space
+
+    if name not in SPACES:
+        raise NameNotFound("space for images", name, SPACES)
+    checked = _checked("space", name, [SPACES[name]], options)
+    try:
+        return image_space(name, **checked)
     except InputError as error:
         raise InputError(f"space {name}: {error}") from None
 

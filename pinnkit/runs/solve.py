@@ -69,7 +69,7 @@ def solve(
         InputError: something does not fit; nothing has been written then.
     """
     if not isinstance(problem, Problem):
-        raise InputError(f"expected a pk.Problem, got {problem!r}; pk.load_problem(name) makes one from the gallery.")
+        raise InputError(_mend(problem))
     method = Auto() if method is None else method
     if isinstance(method, type) or not hasattr(method, "start"):
         raise InputError(f"method must be an object such as pk.Adam(rate=1e-3), got {method!r}.")
@@ -86,6 +86,15 @@ def solve(
     folder = None if out is None else RunFolder(out)
     description = {"problem": None, "name": problem.name, "note": "made by the library from a problem in memory"}
     return _execute(task, method, Budget.parse(budget), folder, description, observer)[0]
+
+
+def _mend(value: Any) -> str:
+    """Say what to do with something that is no problem."""
+    from ..tomography import Scan
+
+    if isinstance(value, Scan):
+        return f"{value.name} is a CT scan: pinnkit.tomography.reconstruct(scan) gives its image."
+    return f"expected a pk.Problem, got {value!r}; pk.load_problem(name) makes one from the gallery."
 
 
 def solve_specification(
@@ -107,13 +116,14 @@ def solve_specification(
     """
     file = find_problem(specification.problem)
     task, method = specification.prepare()
-    description = asdict(specification.settled()) | {"problem_sha256": _digest(file)}
+    description = asdict(specification.settled()) | {"problem_sha256": digest(file)}
     budget = Budget.parse(specification.budget)
     with blaming(file):
         return _execute(task, method, budget, RunFolder(out), description, observer, announce, BOTH)
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
+    """Give the SHA-256 of a file, in hexadecimal digits."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
@@ -131,6 +141,8 @@ def read_run(out: str | Path) -> Specification:
     """
     folder = RunFolder(out)
     description = folder.description()
+    if "regulariser" in description:
+        raise InputError(f"{str(out)!r} holds an image, which cannot be continued or evaluated: make it again.")
     if "problem" in description and description["problem"] is None:
         raise InputError(f"{str(out)!r} was made by the library from a problem in memory; repeat it in Python.")
     for name, parameter in parameters_of(Specification).items():
@@ -155,7 +167,7 @@ def open_run(out: str | Path) -> tuple[Specification, Task, Run, Method, Progres
     """
     folder, specification = RunFolder(out), read_run(out)
     file = find_problem(specification.problem)
-    if folder.description().get("problem_sha256") != _digest(file):
+    if folder.description().get("problem_sha256") != digest(file):
         warnings.warn(f"{file.name} has changed since the run {str(out)!r} began.", stacklevel=2)
     task, method = specification.prepare()
     saved = folder.load()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError
 from ..gallery import find_problem, gallery, load_problem
 from ..methods import Budget, Method, Task, check_tolerance
+from ..problem import Problem
 from .names import make_device, make_dtype, make_method, make_space
+
+if TYPE_CHECKING:
+    from ..tomography import Scan
 
 
 @dataclass
@@ -41,6 +47,11 @@ class Specification:
     dtype: str = "float64"
     device: str = "auto"
 
+    @cached_property
+    def loaded(self) -> Problem | Scan:
+        """The problem or, of a CT problem, the scan."""
+        return load_problem(self.problem, self.problem_arguments)
+
     def prepare(self) -> tuple[Task, Method]:
         """Make the task and the method; raises InputError where something does not fit."""
         check_tolerance(self.tolerance)
@@ -49,7 +60,9 @@ class Specification:
         Budget.parse(self.budget)
         dtype = make_dtype(self.dtype)
         device = make_device(self.device, dtype)
-        problem = load_problem(self.problem, self.problem_arguments)
+        problem = self.loaded
+        if not isinstance(problem, Problem):
+            raise InputError(f"{self.problem} is a CT scan: reconstruct it with pinnkit.tomography.reconstruct.")
         return Task(problem, space or problem.space, self.seed, self.tolerance, dtype, device), method
 
     def settled(self) -> Specification:

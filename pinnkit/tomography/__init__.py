@@ -38,6 +38,8 @@ from .phantoms import head as head
 from .projector import Projector as Projector
 from .rays import RayIntegrator as RayIntegrator
 from .scan import Scan as Scan
+from .scan import from_hounsfield as from_hounsfield
+from .scan import to_hounsfield as to_hounsfield
 from .simulation import abdomen as abdomen
 from .simulation import shepp_logan as shepp_logan
 from .simulation import simulate as simulate

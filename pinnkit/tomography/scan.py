@@ -13,6 +13,32 @@ WATER = 0.02
 """Attenuation of water at about 70 keV, 1/mm, which Hounsfield units refer to."""
 
 
+def from_hounsfield(image: np.ndarray, water: float = WATER) -> np.ndarray:
+    """Give the attenuation ``water * (1 + HU / 1000)``.
+
+    Args:
+        image: HU.
+        water: attenuation of water, 1/mm.
+
+    Returns:
+        1/mm; negative below -1000 HU.
+    """
+    return water * (1 + np.asarray(image) / 1000)
+
+
+def to_hounsfield(image: np.ndarray, water: float = WATER) -> np.ndarray:
+    """Give Hounsfield units ``1000 * (attenuation / water - 1)``.
+
+    Args:
+        image: attenuation, 1/mm.
+        water: attenuation of water, 1/mm.
+
+    Returns:
+        HU.
+    """
+    return 1000 * (np.asarray(image) / water - 1)
+
+
 @dataclass(frozen=True)
 class Scan:
     """A sinogram with its geometry, and the grid on which an image is sought.
@@ -62,7 +88,7 @@ class Scan:
             raise InputError(f"the true image has shape {self.truth.shape}, the grid {self.grid.shape}.")
 
     def hounsfield(self, image: np.ndarray) -> np.ndarray:
-        """Give an attenuation in Hounsfield units: -1000 for nothing, 0 for water.
+        """Give an attenuation in Hounsfield units: -1000 for nothing, 0 for this scan's water.
 
         Args:
             image: 1/mm.
@@ -70,4 +96,4 @@ class Scan:
         Returns:
             HU.
         """
-        return 1000 * (image / self.water - 1)
+        return to_hounsfield(image, self.water)

@@ -9,12 +9,11 @@ import torch
 
 from ..errors import InputError
 from .files import read_dicom
-from .files.dicom import from_hounsfield
 from .geometry import Detector, FanBeam, ImageGrid, ParallelBeam
 from .measurement import add_poisson_noise
 from .phantoms import average_blocks, head
 from .projector import Projector
-from .scan import Scan
+from .scan import Scan, from_hounsfield
 
 SUBRAYS = 4
 """Rays for each detector bin, whose mean is what the bin measures."""

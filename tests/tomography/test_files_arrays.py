@@ -1,5 +1,4 @@
 import dataclasses
-import importlib.util
 
 import numpy as np
 import pytest
@@ -78,7 +77,6 @@ def test_a_bare_array_takes_its_geometry_from_the_caller(tmp_path):
         read_scan(tmp_path / "s.npy")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pinnkit.tomography.measurement") is None, reason="no counts yet")
 class TestCounts:
     def counts(self):
         return np.round(1000 * np.exp(-sinogram())) + 7

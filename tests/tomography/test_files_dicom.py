@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pinnkit.errors import InputError
-from pinnkit.tomography.files import from_hounsfield, read_dicom, to_hounsfield, write_dicom
+from pinnkit.tomography import from_hounsfield, read_dicom, to_hounsfield, write_dicom
 
 pydicom = pytest.importorskip("pydicom")
 

@@ -2,9 +2,7 @@
 
 from .arrays import write_scan as write_scan
 from .dicom import Slice as Slice
-from .dicom import from_hounsfield as from_hounsfield
 from .dicom import read_dicom as read_dicom
-from .dicom import to_hounsfield as to_hounsfield
 from .dicom import write_dicom as write_dicom
 from .images import read_image as read_image
 from .images import write_png as write_png

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from ..scan import WATER
 from .paths import existing, one_line
 
 AIR = -1000.0
@@ -20,32 +19,6 @@ SOFT_TISSUE = (40.0, 400.0)
 CAUTION = "not for diagnostic use"
 DECODERS = {"2000": "openjpeg", "JPEG": "libjpeg"}
 """Which plugin of pylibjpeg decodes what a transfer syntax is named after, the first that fits."""
-
-
-def from_hounsfield(image: np.ndarray, water: float = WATER) -> np.ndarray:
-    """Give the attenuation ``water * (1 + HU / 1000)``.
-
-    Args:
-        image: HU.
-        water: attenuation of water, 1/mm.
-
-    Returns:
-        1/mm; negative below -1000 HU.
-    """
-    return water * (1 + np.asarray(image) / 1000)
-
-
-def to_hounsfield(image: np.ndarray, water: float = WATER) -> np.ndarray:
-    """Give Hounsfield units ``1000 * (attenuation / water - 1)``.
-
-    Args:
-        image: attenuation, 1/mm.
-        water: attenuation of water, 1/mm.
-
-    Returns:
-        HU.
-    """
-    return 1000 * (np.asarray(image) / water - 1)
 
 
 @dataclass(frozen=True)

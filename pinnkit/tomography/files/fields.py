@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..geometry import Detector, FanBeam, ImageGrid, ParallelBeam
+from ..measurement import attenuation
 from ..scan import WATER, Scan
 
 REQUIRED = ("kind", "angles", "pitch")
@@ -97,8 +98,6 @@ def _measured(fields: Mapping[str, Any], file: str) -> tuple[np.ndarray, np.ndar
     variance = _numbers(fields, "variance", file, 2) if "variance" in fields else None
     if "sinogram" in fields:
         return _numbers(fields, "sinogram", file, 2), variance
-    from ..measurement import attenuation
-
     counts, flat = _numbers(fields, "counts", file, 2), _numbers(fields, "flat", file)
     dark = _numbers(fields, "dark", file) if "dark" in fields else np.zeros(())
     sinogram, of_counts = attenuation(counts, flat, dark)

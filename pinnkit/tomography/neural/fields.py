@@ -27,7 +27,7 @@ SPACES: dict[str, Callable[..., nn.Module]] = {
     "siren": SIREN,
     "wire": WIRE,
     "gauss": Gauss,
-    "positional-relu": PositionalReLU,
+    "relu-positional": PositionalReLU,
     "deep-image-prior": DeepImagePrior,
 }
 """Networks that can be an image, by name."""
