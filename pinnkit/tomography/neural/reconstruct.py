@@ -95,11 +95,12 @@ class Splitting:
         """Give the network's image, nowhere negative, 1/mm."""
         return (self.field.image() * self.scale).clamp(min=0)
 
-    def round(self, left: float) -> bool:
+    def round(self, left: float, budget: Budget) -> bool:
         """Fit the network to x and take x nearer to the network.
 
         Args:
             left: share of the run that is left, which the rate follows in its second half.
+            budget: whose steps are counted, and whose end ends the round.
 
         Returns:
             Whether the loss is finite.
@@ -112,6 +113,9 @@ class Splitting:
             loss = self.field.misfit(target)
             loss.backward()
             self.optimiser.step()
+            budget.steps_done += 1
+            if budget.spent >= 1:
+                break
         self.loss = float(loss.detach())
         if not math.isfinite(self.loss):
             return False
@@ -173,11 +177,11 @@ def reconstruct(
         splitting = Splitting(field, data, weight, penalty)
         begin, end = budget.spent, (member + 1) / members
         while budget.spent < end:
-            if not splitting.round((end - budget.spent) / (end - begin)):
+            finite = splitting.round((end - budget.spent) / (end - begin), budget)
+            steps = budget.steps_done
+            if not finite:
                 status, reason = Status.DIVERGED, f"the loss became {splitting.loss} in step {steps}"
                 break
-            steps += field.steps
-            budget.steps_done = steps
             if budget.spent >= shown or budget.spent >= end:
                 shown += 1 / CHECKPOINTS
                 image = splitting.image()
