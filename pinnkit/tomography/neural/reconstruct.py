@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import NameNotFound
-from ...methods import Budget, Status
+from ...methods import Budget, Status, Stop
 from ..classical import TotalVariation
 from ..classical.primal_dual import PrimalDual
 from ..classical.reconstruction import Whitened
@@ -34,6 +34,8 @@ SHARE = 1 / 8
 """Weight of the total variation in that of total variation alone."""
 PROJECTING = 15
 """Steps of the image x in a round."""
+APART = 1009
+"""Seeds of the members of an ensemble are so far apart."""
 CHECKPOINTS = 50
 """How often in a run an observer is called."""
 REGULARISERS = ("tv", "none")
@@ -161,49 +163,52 @@ def reconstruct(
     budget.start()
     projector = Projector(scan.geometry, scan.grid)
     equations = Whitened(scan, projector)
-    weight = None
-    data = PrimalDual(equations)
+    data, weight = PrimalDual(equations), None
     if regulariser == "tv":
         alone = TotalVariation().solve(scan, projector)
         weight, data.x = SHARE * (alone.weight or 1.0), alone.image
         data.restart()
     # One ray of mean weight, as long as the pixel.
     penalty = float(equations.weights.square().mean()) * scan.grid.pixel**2
-    images, networks, history = [], [], []
-    status, reason, steps, shown = Status.BUDGET_SPENT, f"the budget of {budget} is spent", 0, 0.0
+    history: list[dict[str, float]] = []
+
+    def record(splitting: Splitting) -> float:
+        """Note how far a member is, and give its chi^2."""
+        image = splitting.image()
+        residual = equations(image) - equations.right
+        part = (residual / equations.weights).norm() / (equations.right / equations.weights).norm()
+        chi2 = float(residual.square().mean()) if equations.known else math.nan
+        values = {"loss": splitting.loss, "data_residual": float(part), "chi_squared": chi2}
+        history.append({"step": budget.steps_done, "seconds": budget.elapsed, **values})
+        if observer is not None:
+            observer(budget.steps_done, budget.elapsed, image, history[-1])
+        return chi2
+
+    splittings = []
     for member in range(members):
-        generator = torch.Generator().manual_seed(seed + 1009 * member)
+        generator = torch.Generator().manual_seed(seed + APART * member)
         field = as_field(space or image_space("lrnn"), scan.grid, generator)
-        splitting = Splitting(field, data, weight, penalty)
-        begin, end = budget.spent, (member + 1) / members
-        while budget.spent < end:
-            finite = splitting.round((end - budget.spent) / (end - begin), budget)
-            steps = budget.steps_done
-            if not finite:
-                status, reason = Status.DIVERGED, f"the loss became {splitting.loss} in step {steps}"
-                break
-            if budget.spent >= shown or budget.spent >= end:
-                shown += 1 / CHECKPOINTS
-                image = splitting.image()
-                residual = equations(image) - equations.right
-                part = (residual / equations.weights).norm() / (equations.right / equations.weights).norm()
-                values = {
-                    "step": steps, "seconds": budget.elapsed, "loss": splitting.loss,
-                    "data_residual": float(part),
-                    "chi_squared": float(residual.square().mean()) if equations.known else math.nan,
-                }  # fmt: skip
-                history.append(values)
-                if observer is not None:
-                    observer(steps, budget.elapsed, image, values)
-                if weight is None and equations.known and values["chi_squared"] <= 1:
-                    chi2 = values["chi_squared"]
-                    status, reason = Status.CONVERGED, f"discrepancy principle, chi^2 = {chi2:.3g} a ray"
-                    break
-        images.append(splitting.image())
-        networks.append(field.network)
-    stack = torch.stack(images)
+        splittings.append(Splitting(field, data, weight, penalty))
+        stop = _train(splittings[-1], budget, (member + 1) / members, record)
+    images = torch.stack([splitting.image() for splitting in splittings])
+    networks = tuple(splitting.field.network for splitting in splittings)
     return NeuralReconstruction(
-        image=stack.mean(0), uncertainty=stack.std(0) if members > 1 else None, networks=tuple(networks),
-        scale=splitting.scale, status=status, reason=reason, steps=steps, seconds=budget.elapsed,
-        parameters=sum(p.numel() for p in networks[0].parameters()), weight=weight, history=history,
+        image=images.mean(0), uncertainty=images.std(0) if members > 1 else None, networks=networks,
+        scale=splittings[0].scale, status=stop.status, reason=stop.reason, steps=budget.steps_done,
+        seconds=budget.elapsed, parameters=sum(p.numel() for p in networks[0].parameters()), weight=weight,
+        history=history,
     )  # fmt: skip
+
+
+def _train(splitting: Splitting, budget: Budget, end: float, record: Callable[[Splitting], float]) -> Stop:
+    """Take rounds until a share of the budget is spent, or the residual is as small as noise without variation."""
+    begin = due = budget.spent
+    while budget.spent < end:
+        if not splitting.round((end - budget.spent) / (end - begin), budget):
+            return Stop(Status.DIVERGED, f"the loss became {splitting.loss} in step {budget.steps_done}")
+        if budget.spent >= min(due, end):
+            due = budget.spent + 1 / CHECKPOINTS
+            chi2 = record(splitting)
+            if chi2 <= 1 and not splitting.data.varies:
+                return Stop(Status.CONVERGED, f"discrepancy principle, chi^2 = {chi2:.3g} a ray")
+    return Stop(Status.BUDGET_SPENT, f"the budget of {budget} is spent")
