@@ -273,9 +273,9 @@ Each library does what its documentation recommends, in double precision, with a
 conditions; Adam (rate 1e-3) has the first quarter of the time where another optimiser follows. Linear equations are
 scaled so that their source is of order one: natural gradients with the libraries' own regularisations converge
 much more slowly without. Scimba draws new points in every step; with weak conditions it has 1000 more on the
-boundary, with strong ones a regularisation of 1e-5 instead of 1e-6. pinnkit runs with its default settings, so it chooses its space,
-its method and the number of its points itself. It also reads frequencies off the sources, which are single modes here:
-a favourable case for it.{short}
+boundary, with strong ones a regularisation of 1e-5 instead of 1e-6. pinnkit runs with its default settings, so it
+chooses its space, its method and the number of its points itself. It also reads frequencies off the sources, which are
+single modes here: a favourable case for it.{short}
 
 ![Error against time](figures/peers.png)
 

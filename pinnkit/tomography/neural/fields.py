@@ -19,7 +19,7 @@ LIMIT = 180_000
 BATCH = 4096
 """Pixels in a step of a space; all of them are only needed once a round."""
 CHUNK = 16384
-RATES = {Gauss: 3e-3, PositionalReLU: 3e-3}
+RATES: dict[type[Space], float] = {Gauss: 3e-3, PositionalReLU: 3e-3}
 RATE = 1e-3
 """Rate of Adam for other spaces; each has the best of 1e-3 and 3e-3 for fitting a CT slice in half a minute."""
 SPACES: dict[str, Callable[..., nn.Module]] = {
@@ -41,9 +41,9 @@ def image_space(name: str, **options: Any) -> nn.Module:
     Args:
         name: among `SPACES`.
         options: of the network's class, for which there are other defaults here: LRNN has two layers of 206 neurons
-            with 4 components, free projections and omega 20, other spaces have three hidden layers as wide as the limit allows
-            (our choice: the paper's 101 neurons with 16 components and spder take twice as long for the same fit, and its
-            omega of 30 leaves more streaks).
+            with 4 components, free projections and omega 20; other spaces have three hidden layers as wide as the
+            limit allows (our choice: the paper's 101 neurons with 16 components and spder take twice as long for the
+            same fit, and its omega of 30 leaves more streaks).
 
     Returns:
         The network, not yet built.
