@@ -28,7 +28,7 @@ def write_image(
         metrics: the content of metrics.json.
         rating: of images.
     """
-    from ..tomography import write_dicom, write_png
+    from ..tomography import write_dicom, write_png, write_tiff
 
     scan, title = rating.scan, metrics["space"]
     values = {name: one.cpu().double().numpy() for name, one in [*classical.items(), (title, image.image)]}
@@ -38,6 +38,7 @@ def write_image(
     if image.uncertainty is not None:
         np.save(folder / "uncertainty.npy", image.uncertainty.cpu().numpy())
     if np.isfinite(found).all():
+        write_tiff(found, folder / "image.tiff", scan.grid)
         centre, width, unit = display_window(scan, values["TV"] if scan.truth is None else scan.truth)
         shown = scan.hounsfield(found) if unit == "HU" else found
         write_png(shown, folder / "image.png", scan.grid, (centre, width), unit, f"{scan.name}, {title}")

@@ -59,7 +59,7 @@ class Rating:
         if not image.isfinite().all():
             keys = ("psnr", "ssim", "data_residual", "chi_squared", *("correlation",) * (self.stand_in is not None))
             return dict.fromkeys(keys)
-        projection = self.projector(image.to(self.projector.dtype)).cpu().double().numpy()
+        projection = self.projector(image.to(self.projector.device, self.projector.dtype)).cpu().double().numpy()
         noise = scan.variance
         found: dict[str, float | None] = {
             "psnr": None if scan.truth is None else psnr(image, scan.truth),

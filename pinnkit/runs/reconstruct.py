@@ -24,7 +24,7 @@ from ..options import fitting, parameters_of
 from .folder import RunFolder
 from .image_folder import write_image
 from .image_metrics import Rating, summarise
-from .names import make_image_space
+from .names import make_device, make_image_space
 from .provenance import provenance
 from .solve import digest
 from .specification import Specification
@@ -42,10 +42,11 @@ class Request:
     Args:
         space: name of the network.
         space_options: of the space.
-        regulariser: "tv" or "none".
+        regulariser: "tv", "smoothness" or "none".
         budget: as text.
         members: of the ensemble; more than one give an uncertainty.
         seed: of all random numbers.
+        device: "auto" or a torch device.
     """
 
     space: str = "lrnn"
@@ -54,21 +55,23 @@ class Request:
     budget: str = "5min"
     members: int = 1
     seed: int = 0
+    device: str = "auto"
 
     def arguments(self) -> dict[str, Any]:
         """Give the arguments of `tomography.reconstruct`; raises InputError where one makes no sense."""
-        from ..tomography.neural.reconstruct import REGULARISERS
+        from ..tomography.neural.reconstruct import check_regulariser
 
-        if self.regulariser not in REGULARISERS:
-            raise NameNotFound("regulariser", str(self.regulariser), REGULARISERS)
+        space = make_image_space(self.space, self.space_options)
+        check_regulariser(self.regulariser, space)
         if isinstance(self.members, bool) or self.members < 1:
             raise InputError(f"members must be a whole number of at least 1, got {self.members}.")
         return {
-            "space": make_image_space(self.space, self.space_options),
+            "space": space,
             "regulariser": self.regulariser,
             "budget": Budget.parse(self.budget),
             "members": self.members,
             "seed": self.seed,
+            "device": make_device(self.device, torch.float32),
         }
 
 
@@ -94,11 +97,12 @@ class Watch:
         rating: of images against the truth.
         show: called with the progress.
         budget: of the run.
+        start: an image to keep until there is an iterate, and the name of the method that it comes from.
     """
 
-    def __init__(self, rating: Rating, show: Observer, budget: Budget) -> None:
+    def __init__(self, rating: Rating, show: Observer, budget: Budget, start: tuple[str, Tensor]) -> None:
         """Start the clock; see the class."""
-        self.rating, self.show, self.budget = rating, show, budget
+        self.rating, self.show, self.budget, self.start = rating, show, budget, start
         self.image: Tensor | None = None
         self.history: list[dict[str, Any]] = []
         budget.start()
@@ -112,11 +116,13 @@ class Watch:
         self.show(Progress(step, seconds, values.get("loss", math.nan)), self.budget)
 
     def kept(self, number: int) -> Image:
-        """Give the last iterate of a run that a signal ended."""
-        if self.image is None:
-            raise KeyboardInterrupt(number)  # nothing to keep yet
-        last = self.history[-1]
+        """Give the last iterate of a run that a signal ended, or else the start."""
         name = signal.Signals(number).name
+        if self.image is None:
+            method, start = self.start
+            reason = f"{name} before the first checkpoint; the image kept is that of {method}"
+            return Image(start, Status.INTERRUPTED, reason, 0, self.budget.elapsed, self.history, signal=number)
+        last = self.history[-1]
         reason = f"{name} after {last['step']} steps; the image so far is kept"
         return Image(self.image, Status.INTERRUPTED, reason, last["step"], last["seconds"], self.history, signal=number)
 
@@ -167,10 +173,11 @@ def reconstruct_specification(
         NameNotFound: an unknown option.
     """
     for name, parameter in parameters_of(Specification).items():
-        if name in ("method", "tolerance", "dtype", "device") and getattr(specification, name) != parameter.default:
+        if name in ("method", "tolerance", "dtype") and getattr(specification, name) != parameter.default:
             raise InputError(
                 f"{name} {getattr(specification, name)!r} is for equations, but {specification.problem} is a CT scan; "
-                "for scans there are --space, --budget, --seed and --set method.regulariser=... or method.members=..."
+                "for scans there are --space, --budget, --seed, --device, and --set method.regulariser=... or "
+                "method.members=..."
             )
     known, options = parameters_of(Request), {}
     for name, value in specification.method_options.items():
@@ -178,7 +185,7 @@ def reconstruct_specification(
             raise NameNotFound("option of reconstructions", name, ("regulariser", "members"))
         options[name] = fitting(f"method.{name}", value, known[name])
     space = specification.space or Request.space
-    options |= {"budget": specification.budget, "seed": specification.seed}
+    options |= {"budget": specification.budget, "seed": specification.seed, "device": specification.device}
     request = Request(space, specification.space_options, **options)
     file = find_problem(specification.problem)
     settled = specification.settled()
@@ -211,7 +218,7 @@ def reconstruct_scan(
     from ..tomography.neural.fields import as_field
 
     arguments = request.arguments()
-    projector = tomography.Projector(scan.geometry, scan.grid)
+    projector = tomography.Projector(scan.geometry, scan.grid, device=arguments["device"])
     network = as_field(arguments["space"], scan.grid, torch.Generator()).network
     rating = Rating(scan, projector)
     images: dict[str, Tensor] = {}
@@ -231,7 +238,7 @@ def reconstruct_scan(
     geometry = describe(scan.geometry) | {"angles": f"{len(angles)} from {angles[0]:g} to {angles[-1]:g} degrees"}
     content = {**description, **asdict(request), "geometry": geometry, "grid": asdict(scan.grid)}
     folder.begin(content | {"variance_known": scan.variance is not None} | provenance())
-    watch = Watch(rating, observer, Budget.parse(request.budget))
+    watch = Watch(rating, observer, Budget.parse(request.budget), ("TV", images["TV"]))
     image = _run(scan, arguments, watch)
     metrics = summarise(image, request, rating, network) | {"references": references}
     write_image(folder.path, image, images, metrics, rating)

@@ -32,6 +32,8 @@ from .neural import DeepImagePrior as DeepImagePrior
 from .neural import NeuralReconstruction as NeuralReconstruction
 from .neural import image_space as image_space
 from .neural import reconstruct as reconstruct
+from .noise import estimated_variance as estimated_variance
+from .noise import photon_noise as photon_noise
 from .phantoms import Ellipses as Ellipses
 from .phantoms import Gaussians as Gaussians
 from .phantoms import head as head

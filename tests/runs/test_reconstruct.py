@@ -25,7 +25,8 @@ KEYS = {
     "data_residual", "psnr_oracle", "chi_squared", "weight", "references",
 }  # fmt: skip
 FILES = {
-    "run.json", "metrics.json", "history.jsonl", "history.png", "image.npy", "image.png", "image.dcm", "comparison.png",
+    "run.json", "metrics.json", "history.jsonl", "history.png", "image.npy", "image.tiff", "image.png", "image.dcm",
+    "comparison.png",
 }  # fmt: skip
 
 
@@ -62,6 +63,7 @@ def test_a_scan_becomes_an_image_with_the_classical_ones_beside_it(scan, picture
     assert found.keys() >= KEYS
     image, truth = np.load("out/image.npy"), read_scan(scan).truth
     assert image.shape == (32, 32) and image.dtype == np.float32
+    assert np.array_equal(tomography.read_image("out/image.tiff"), image)
     assert found["psnr"] == pytest.approx(tomography.psnr(image, truth))
     assert found["relative_l2"] == pytest.approx(np.linalg.norm(image - truth) / np.linalg.norm(truth))
     assert found["max_error"] == pytest.approx(abs(image - truth).max())
@@ -77,8 +79,8 @@ def test_a_scan_becomes_an_image_with_the_classical_ones_beside_it(scan, picture
     lines = [json.loads(line) for line in pathlib.Path("out/history.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == found["steps"] >= 60
     assert found["psnr_oracle"] == pytest.approx(max(line["psnr"] for line in lines))
-    rows = [line.split()[0] for line in out.splitlines()[3:9]]
-    assert rows == ["FBP", "FBP", "CGLS", "SIRT", "TV", "SIREN"]
+    rows = [line.split()[0] for line in out.splitlines()[3:10]]
+    assert rows == ["FBP", "FBP", "CGLS", "SIRT", "TV", "TV", "SIREN"]
     assert "oracle, for comparison only" in out
     assert len({len(line) for line in out.splitlines()[2:9]}) == 1
 
@@ -183,6 +185,27 @@ def test_a_signal_keeps_the_image_so_far(scan, monkeypatch, number):
     assert out.startswith("Shepp-Logan: interrupted")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_checkpoint_keeps_the_classical_image(scan, monkeypatch, number):
+    monkeypatch.setattr(tomography, "reconstruct", lambda *unused, **unused_too: signal.raise_signal(number))
+    code, out, _ = run("reconstruct", scan, *SMALL, "--out", "out")
+    assert code == 128 + number
+    assert metrics()["reason"] == f"{number.name} before the first checkpoint; the image kept is that of TV"
+    assert metrics()["steps"] == 0 and metrics()["psnr"] == metrics()["references"]["TV"]["psnr"]
+    assert np.array_equal(np.load("out/image.npy"), tomography.TotalVariation().reconstruct(read_scan(scan)).numpy())
+    assert out.startswith("Shepp-Logan: interrupted")
+
+
+def test_regulariser_and_device_reach_the_run_by_both_commands(scan):
+    command = ["solve", "ct-shepp-logan", "--set", "problem.size=32", "--set", "problem.views=12"]
+    for begin, kind in ((["reconstruct", scan, "--regulariser"], "smoothness"),
+                        ([*command, "--set"], "method.regulariser=smoothness")):  # fmt: skip
+        assert run(*begin, kind, *SMALL, "--device", "cpu", "--out", "out").code == 0
+        found, record = metrics(), json.loads(pathlib.Path("out/run.json").read_text())
+        assert (found["method"], found["device"], record["device"]) == ("reconstruct, smoothness", "cpu", "cpu")
+        assert found["weight"] > 0
+
+
 def test_divergence_ends_in_code_3_with_the_last_finite_image(scan, monkeypatch):
     whole = tomography.reconstruct
 
@@ -277,7 +300,10 @@ def test_a_detector_that_does_not_cover_the_image_is_told_once():
         ("reconstruct nothing.npz", "there is no file nothing.npz."),
         ("reconstruct .", "is a folder; name one file in it"),
         ("reconstruct scan.npz --space sirn", "unknown space for images 'sirn'. Did you mean 'siren'? Known: lrnn, "),
-        ("reconstruct scan.npz --regulariser tvv", "unknown regulariser 'tvv'. Did you mean 'tv'? Known: tv, none."),
+        ("reconstruct scan.npz --regulariser tvv", "unknown regulariser 'tvv'. Did you mean 'tv'? Known: tv, smo"),
+        ("reconstruct scan.npz --regulariser smoothness --space deep-image-prior", "use the regulariser tv or none"),
+        ("reconstruct scan.npz --device cdua", "the device 'cdua' does not work here"),
+        ("solve ct-shepp-logan --set problem.size=32 --device cdua", "the device 'cdua' does not work here"),
         ("reconstruct scan.npz --members 0", "members must be a whole number of at least 1, got 0."),
         ("reconstruct scan.npz --budget soon", "cannot read the budget 'soon'"),
         ("reconstruct scan.npz --set space.rnk=3", "unknown option of space lrnn 'rnk'. Did you mean 'rank'?"),

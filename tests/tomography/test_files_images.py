@@ -68,7 +68,7 @@ def test_damaged_pictures(tmp_path, keep):
     assert "\n" not in str(caught.value)
 
 
-def test_a_tiff_is_read_again_within_half_a_step(tmp_path):
+def test_a_tiff_is_read_again_within_half_a_step_or_as_it_was(tmp_path):
     image = np.random.default_rng(0).uniform(-1000, 1500, GRID.shape)
     write_tiff(image, tmp_path / "a.tif", GRID, -1000.0, 1500.0)
     assert np.abs(read_image(tmp_path / "a.tif", 1500.0, -1000.0) - image).max() <= 2500 / 65535 / 2 * (1 + 1e-9)
@@ -76,6 +76,8 @@ def test_a_tiff_is_read_again_within_half_a_step(tmp_path):
         assert picture.info["dpi"] == pytest.approx((25.4 / 1.5, 25.4 / 1.5), rel=1e-5)
     with pytest.raises(InputError, match=r"^the image goes from -9.* to 14.*, beyond black=0 and white=2000; clip it"):
         write_tiff(image, tmp_path / "a.tif", GRID, 0.0, 2000.0)
+    write_tiff(image, tmp_path / "a.tif", GRID)
+    assert np.array_equal(read_image(tmp_path / "a.tif"), image.astype(np.float32))
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (60, 20), (30, 30)])

@@ -2,15 +2,16 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import pinnkit.tomography as ct
-from pinnkit import LRNN
+from pinnkit import LRNN, SIREN
 from pinnkit.errors import InputError, NameNotFound
 from pinnkit.methods import Status
-from pinnkit.tomography.classical.primal_dual import PrimalDual
+from pinnkit.tomography.classical.primal_dual import PrimalDual, differences, variation
 from pinnkit.tomography.classical.reconstruction import Whitened
 from pinnkit.tomography.neural.fields import LIMIT, as_field
 
@@ -32,7 +33,7 @@ def test_pull_adds_a_quadratic_penalty():
     geometry = ct.ParallelBeam([0.0, 40.0, 90.0], ct.Detector(20, 1.5))
     image = 1 + 0.2 * torch.rand(GRID.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     projector = ct.Projector(geometry, GRID, torch.float64)
-    scan = ct.Scan(geometry, projector(image).numpy(), GRID)
+    scan = ct.Scan(geometry, projector(image).numpy(), GRID, np.ones(geometry.shape))
     equations = Whitened(scan, projector)
     towards = image + 0.1 * torch.sin(torch.arange(16.0, dtype=torch.float64))[:, None]
     data = PrimalDual(equations)
@@ -69,6 +70,53 @@ def test_a_pixel_field_knows_where_pixels_are():
     field = as_field(LRNN(**SMALL), GRID, torch.Generator().manual_seed(0))
     point = torch.tensor([[GRID.x[5], GRID.y[2]]], dtype=torch.float32)
     torch.testing.assert_close(field.image()[2, 5], field.network(point)[0, 0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("space", [LRNN(**SMALL), SIREN(8, 2)])
+def test_smoothing_adds_the_mean_square_of_the_gradient(space):
+    field = as_field(space, GRID, torch.Generator().manual_seed(0), smoothing=0.3)
+    state = field._generator.get_state()
+    target = torch.rand(GRID.shape, generator=torch.Generator().manual_seed(1))
+    found = field.misfit(target)
+    picked = torch.randint(GRID.rows * GRID.columns, (192,), generator=torch.Generator().set_state(state))
+    points = torch.from_numpy(GRID.points()).float()[picked].requires_grad_()
+    values = field.network(points)[:, 0]
+    (slope,) = torch.autograd.grad(values.sum(), points, create_graph=True)
+    expected = (values - target.reshape(-1)[picked]).square().mean() + 0.3 * 1.5**2 * slope[:24].square().sum(1).mean()
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+    for p in field.network.parameters():
+        by_jets, by_autograd = (torch.autograd.grad(v, p, retain_graph=True)[0] for v in (found, expected))
+        torch.testing.assert_close(by_jets, by_autograd, rtol=1e-3, atol=1e-5 * float(by_autograd.norm()) + 1e-9)
+
+
+def test_smoothness_weighs_as_much_as_the_total_variation_and_smoothes(scan):
+    alone = ct.TotalVariation().solve(scan)
+    smooth, rough = (ct.reconstruct(scan, LRNN(**SMALL), kind, "150steps") for kind in ("smoothness", "none"))
+    energy = differences(alone.image).square().sum() / 2
+    assert smooth.weight * float(energy) == pytest.approx(alone.weight * variation(alone.image) / 8, rel=1e-4)
+    assert smooth.status is Status.BUDGET_SPENT
+    assert differences(smooth.image).square().sum() < 0.8 * differences(rough.image).square().sum()
+
+
+@pytest.mark.parametrize("space", [SIREN(8, 2), ct.DeepImagePrior("8,8")])
+def test_all_tensors_of_a_field_are_on_its_device(space):
+    # Nothing is computed on this device, but it refuses to work with tensors that are elsewhere.
+    field = as_field(space, GRID, torch.Generator(), "meta", 0.0 if isinstance(space, ct.DeepImagePrior) else 0.1)
+    assert field.image().device.type == field.misfit(torch.zeros(GRID.shape, device="meta")).device.type == "meta"
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        field.misfit(torch.zeros(GRID.shape)).item()
+
+
+@pytest.mark.parametrize("projection", ["axes", "identity"])
+def test_a_separable_network_is_evaluated_and_fitted_along_the_axes(projection):
+    shallow = LRNN(rank=20, components=2, projection=projection)
+    field = as_field(shallow, GRID, torch.Generator().manual_seed(0))
+    points = torch.from_numpy(GRID.points()).float()
+    values = field.network(points).reshape(GRID.shape)
+    torch.testing.assert_close(field.image(), values, rtol=1e-5, atol=1e-5)
+    target = torch.rand(GRID.shape, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(field.misfit(target), (values - target).square().mean(), rtol=1e-5, atol=0)
+    assert torch.equal(field.misfit(target), field.misfit(target))  # all pixels, not a batch
 
 
 def test_reconstruction_is_better_than_backprojection_and_repeats(scan):
@@ -111,6 +159,8 @@ def test_spaces_by_name_stay_below_the_limit():
 def test_errors(scan):
     with pytest.raises(NameNotFound, match="regulariser"):
         ct.reconstruct(scan, regulariser="tvv", budget="1s")
+    with pytest.raises(InputError, match="a deep image prior only knows pixels; use the regulariser tv or none, or an"):
+        ct.reconstruct(scan, ct.DeepImagePrior(), "smoothness", "1s")
     with pytest.raises(NameNotFound, match="space for images"):
         ct.image_space("lrn")
     with pytest.raises(InputError, match="needs a trial space or a DeepImagePrior, got Linear"):

@@ -13,5 +13,6 @@ CLASSICAL: tuple[Classical, ...] = (
     CGLS(),
     SIRT(),
     TotalVariation(),
+    TotalVariation(rule="whitest", name="TV whitest"),
 )
 """For tables, from the least to the most that they ask of the image."""

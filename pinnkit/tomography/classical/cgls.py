@@ -39,7 +39,7 @@ class CGLS(Classical):
     def solve(self, scan: Scan, projector: Projector | None = None) -> Reconstruction:
         """Reconstruct a scan; see `Classical.solve`."""
         B = Whitened(scan, projector)
-        return stopped(cgls(B), B.known, self.iterations)
+        return stopped(cgls(B), self.iterations)
 
 
 def cgls(B: Whitened) -> Iterator[tuple[Tensor, Tensor]]:

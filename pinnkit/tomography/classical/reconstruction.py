@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
+from ..noise import estimated_variance
 from ..projector import Projector
 from ..scan import Scan
 
@@ -83,10 +84,10 @@ def fitting(scan: Scan, projector: Projector | None) -> Projector:
 
 
 class Whitened:
-    r"""The equations :math:`B x = r` of a scan, each divided by its standard deviation where that is known.
+    r"""The equations :math:`B x = r` of a scan, each divided by its standard deviation: known, or estimated.
 
     ``B(image)`` is :math:`W A x` and ``B.T(values)`` is :math:`A^T W y`, with the projector A and W = 1 / standard
-    deviation, or 1.
+    deviation, so that the squares of the residual should add up to the number of rays.
 
     Args:
         scan: what was measured.
@@ -95,15 +96,14 @@ class Whitened:
     Attributes:
         right: the right-hand side :math:`r = W b`, shape ``(views, bins)``.
         weights: W, shape ``(views, bins)``.
-        known: whether the variance is known, so that the squares of the residual should add up to the number of rays.
     """
 
     def __init__(self, scan: Scan, projector: Projector | None) -> None:
         """Whiten the sinogram; see the class."""
         self._projector = fitting(scan, projector)
         b = self._tensor(scan.sinogram)
-        self.known = scan.variance is not None
-        self.weights = torch.ones_like(b) if scan.variance is None else self._tensor(scan.variance).rsqrt()
+        variance = estimated_variance(scan) if scan.variance is None else scan.variance
+        self.weights = self._tensor(variance**-0.5)
         self.right = self.weights * b
 
     def _tensor(self, values: np.ndarray) -> Tensor:

@@ -47,7 +47,7 @@ class SIRT(Classical):
     def solve(self, scan: Scan, projector: Projector | None = None) -> Reconstruction:
         """Reconstruct a scan; see `Classical.solve`."""
         B = Whitened(scan, projector)
-        return stopped(sirt(B), B.known, self.iterations)
+        return stopped(sirt(B), self.iterations)
 
 
 def sirt(B: Whitened) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,8 +1,8 @@
 r"""When to stop an iteration that first fits the image and then the noise, without knowing the image.
 
-Where the variance of the data is known, the discrepancy principle: stop as soon as the whitened residual is as large
-as the noise, :math:`\chi^2 = |W (A x - b)|^2 \le` number of rays. Where it is not, the normalised cumulative
-periodogram: as long as the residual is redder than white noise along the detector, it still holds some of the image.
+The discrepancy principle: stop as soon as the whitened residual is as large as the noise,
+:math:`\chi^2 = |W (A x - b)|^2 \le` number of rays. Where no iterate meets it, the normalised cumulative periodogram:
+as long as the residual is redder than white noise along the detector, it still holds some of the image.
 
 References: Hansen, Discrete Inverse Problems (2010), sections 5.2 and 5.5, doi:10.1137/1.9780898718836; Hansen, Kilmer
 and Kjeldsen, BIT 46 (2006), 41-59, doi:10.1007/s10543-006-0042-7.
@@ -17,9 +17,6 @@ import torch
 from torch import Tensor
 
 from .reconstruction import Reconstruction
-
-PATIENCE = 20
-"""Iterations without a whiter residual after which the whitest one so far is taken (our choice)."""
 
 
 def redness(residual: Tensor) -> float:
@@ -43,12 +40,11 @@ def redness(residual: Tensor) -> float:
     return max(0.0, float((power.cumsum(0) / total - line).max()))
 
 
-def stopped(iterates: Iterable[tuple[Tensor, Tensor]], known: bool, limit: int) -> Reconstruction:
+def stopped(iterates: Iterable[tuple[Tensor, Tensor]], limit: int) -> Reconstruction:
     """Choose an iterate: by the discrepancy principle if it can be met, else the one with the whitest residual.
 
     Args:
-        iterates: images with their residuals, the first one before any step.
-        known: whether residuals are in units of their standard deviation.
+        iterates: images with their residuals in units of the standard deviation, the first one before any step.
         limit: steps to take at most.
 
     Returns:
@@ -57,12 +53,11 @@ def stopped(iterates: Iterable[tuple[Tensor, Tensor]], known: bool, limit: int) 
     least = float("inf")
     for step, (image, residual) in enumerate(islice(iterates, limit + 1)):
         chi2 = float(residual.square().mean())
-        if known and chi2 <= 1:
+        if chi2 <= 1:
             return Reconstruction(image, step, f"discrepancy principle, chi^2 = {chi2:.3g} a ray")
         red = redness(residual)
         if red <= least:
-            least, missed = red, f", as chi^2 stays at {chi2:.3g} a ray" if known else ""
-            chosen = Reconstruction(image, step, f"whitest residual, redness {red:.2g}{missed}")
-        elif not known and step >= chosen.iterations + PATIENCE:
-            break
+            least = red
+            reason = f"whitest residual, redness {red:.2g}, as chi^2 stays at {chi2:.3g} a ray"
+            chosen = Reconstruction(image, step, reason)
     return chosen

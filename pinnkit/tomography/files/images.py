@@ -1,4 +1,4 @@
-"""Greyscale pictures: PNG and TIFF in, and out for the eye (PNG) and for other programs (16-bit TIFF)."""
+"""Greyscale pictures: PNG and TIFF in, and out for the eye (PNG) and for other programs (TIFF)."""
 
 from __future__ import annotations
 
@@ -120,15 +120,17 @@ def write_png(
     figure.savefig(path, dpi=150, format="png")
 
 
-def write_tiff(image: np.ndarray, path: str | Path, grid: ImageGrid, black: float, white: float) -> None:
-    """Write an image as a TIFF of 16 bits, which `read_image` reads to within half a step of the same numbers.
+def write_tiff(
+    image: np.ndarray, path: str | Path, grid: ImageGrid, black: float = 0.0, white: float | None = None
+) -> None:
+    """Write an image as a TIFF of real numbers of 32 bits, or of greys of 16 bits; `read_image` reads both.
 
     Args:
         image: in any unit, shape ``(rows, columns)``.
         path: of the file.
         grid: of the image, for the size of a pixel.
         black: what the grey 0 stands for.
-        white: what the grey 65535 stands for.
+        white: what the grey 65535 stands for; None keeps the numbers themselves, in float32.
 
     Raises:
         InputError: the image is not finite, does not fit the grid or goes beyond black and white.
@@ -136,13 +138,17 @@ def write_tiff(image: np.ndarray, path: str | Path, grid: ImageGrid, black: floa
     from PIL import Image
 
     image = _checked(image, grid)
+    dots = 25.4 / grid.pixel, 25.4 / grid.pixel
+    if white is None:
+        Image.fromarray(image.astype(np.float32)).save(path, format="TIFF", dpi=dots)
+        return
     if not black <= image.min() <= image.max() <= white or black == white:
         raise InputError(
             f"the image goes from {image.min():g} to {image.max():g}, beyond black={black:g} and white={white:g}; "
             f"clip it or widen these."
         )
     grey = np.rint((image - black) / (white - black) * 65535).astype(np.uint16)
-    Image.fromarray(grey).save(path, format="TIFF", dpi=(25.4 / grid.pixel, 25.4 / grid.pixel))
+    Image.fromarray(grey).save(path, format="TIFF", dpi=dots)
 
 
 def round_length(most: float) -> float:

@@ -17,7 +17,7 @@ INPUTS, AMPLITUDE = 8, 0.3
 
 
 class DeepImagePrior(nn.Module):
-    r"""A U-shaped convolutional network that turns fixed noise into the image.
+    r"""A U-shaped convolutional network that turns fixed noise into the image: for CT only.
 
     Its layers fit what repeats at many places and scales sooner than noise and streaks; that is the prior. Each scale
     has half the pixels of the one before; a layer is a convolution, group normalisation and :math:`x\,\sigma(x)`.
@@ -36,6 +36,8 @@ class DeepImagePrior(nn.Module):
     """
 
     rate = 2e-3
+    formula = "the pixels f(z) of a convolutional network f, for noise z that stays as it is drawn"
+    references = ("ulyanov2020prior", "cui2024acl")
 
     def __init__(self, channels: str = "16,24,32,48", analytic: bool = False) -> None:
         """Keep the options; see the class."""
@@ -47,6 +49,11 @@ class DeepImagePrior(nn.Module):
         for number in self.channels:
             whole("channels", number)
         self.analytic = analytic
+
+    @property
+    def title(self) -> str:
+        """Name for reports."""
+        return "deep image prior" + ", analytic" * self.analytic
 
     def build(self, shape: tuple[int, int], generator: torch.Generator) -> DeepImagePrior:
         """Draw the parameters and the noise.

@@ -9,6 +9,11 @@ by pixel and never sees the ill-conditioned projector. Steps of the network may 
 :math:`\rho` pulls a pixel as hard as one ray through it would, of mean weight; the weight :math:`\lambda` is an eighth
 of that which total variation alone would need by the discrepancy principle, for the network smoothes, too (both our
 choice).
+
+The smoothness of the network may stand in place of the total variation of x: a term
+:math:`\tfrac{\mu}{2} \sum h^2 |\nabla u_\theta|^2` for the network, over pixels of side h, by jets. For the image of
+total variation alone, :math:`\mu` makes it as large as :math:`\lambda` times the total variation. The gradient rather
+than the Laplacian, since its size can be compared with the total variation's, and it costs less (both our choice).
 """
 
 from __future__ import annotations
@@ -21,14 +26,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ...errors import NameNotFound
+from ...errors import InputError, NameNotFound
 from ...methods import Budget, Status, Stop
 from ..classical import TotalVariation
-from ..classical.primal_dual import PrimalDual
+from ..classical.primal_dual import PrimalDual, differences, variation
 from ..classical.reconstruction import Whitened
 from ..projector import Projector
 from ..scan import Scan
 from .fields import ConvolutionalField, PixelField, as_field, image_space
+from .prior import DeepImagePrior
 
 SHARE = 1 / 8
 """Weight of the total variation in that of total variation alone."""
@@ -38,7 +44,7 @@ APART = 1009
 """Seeds of the members of an ensemble are so far apart."""
 CHECKPOINTS = 50
 """How often in a run an observer is called."""
-REGULARISERS = ("tv", "none")
+REGULARISERS = ("tv", "smoothness", "none")
 Observer = Callable[[int, float, Tensor, dict[str, float]], None]
 
 
@@ -56,7 +62,7 @@ class NeuralReconstruction:
         steps: of all networks.
         seconds: that it took.
         parameters: of a network.
-        weight: of the total variation; None without.
+        weight: of the total variation, mm, or of the smoothness, mm^2; None without.
         history: step, seconds, loss, data_residual and chi_squared at each checkpoint.
     """
 
@@ -127,6 +133,26 @@ class Splitting:
         return True
 
 
+def check_regulariser(regulariser: str, space: nn.Module | None) -> None:
+    """Check that there is such a regulariser, and that it suits the space.
+
+    Args:
+        regulariser: its name.
+        space: the network.
+
+    Raises:
+        NameNotFound: there is no such regulariser.
+        InputError: a deep image prior, which has no derivatives, is to be smooth.
+    """
+    if regulariser not in REGULARISERS:
+        raise NameNotFound("regulariser", str(regulariser), REGULARISERS)
+    if regulariser == "smoothness" and isinstance(space, DeepImagePrior):
+        raise InputError(
+            "smoothness needs derivatives of the image by x and y, but a deep image prior only knows pixels; "
+            "use the regulariser tv or none, or another space."
+        )
+
+
 def reconstruct(
     scan: Scan,
     space: nn.Module | None = None,
@@ -135,39 +161,45 @@ def reconstruct(
     seed: int = 0,
     members: int = 1,
     observer: Observer | None = None,
+    device: torch.device | str = "cpu",
 ) -> NeuralReconstruction:
     """Reconstruct a scan with a network as the image; see the module for the method.
 
     With total variation the run ends with its budget, and noise is kept out by the weight, which the discrepancy
     principle sets. Without it the discrepancy principle ends the run: as soon as the network's residual is as large as
-    the noise, where that is known.
+    the noise, known or estimated.
 
     Args:
         scan: what was measured.
         space: a trial space or a `DeepImagePrior`, not yet built; None takes an LRNN with 180,000 parameters.
-        regulariser: "tv", or "none".
+        regulariser: "tv", "smoothness" of a trial space, or "none".
         budget: seconds, or steps of the network, such as "60s" or "2000steps"; members share it.
         seed: of all random numbers.
         members: networks of an ensemble, whose images differ by their seeds only.
         observer: called about 50 times with step, seconds, the image and the values of the history.
+        device: of the projector, the networks and the image, which are in float32.
 
     Returns:
         The image of the last step, never that nearest to a truth.
 
     Raises:
+        InputError: the regulariser does not suit the space.
         NameNotFound: there is no such regulariser.
     """
-    if regulariser not in REGULARISERS:
-        raise NameNotFound("regulariser", regulariser, REGULARISERS)
+    check_regulariser(regulariser, space)
     budget = Budget.parse(budget)
     budget.start()
-    projector = Projector(scan.geometry, scan.grid)
+    projector = Projector(scan.geometry, scan.grid, device=device)
     equations = Whitened(scan, projector)
-    data, weight = PrimalDual(equations), None
-    if regulariser == "tv":
+    data = PrimalDual(equations)
+    weight = smoothness = None
+    if regulariser != "none":
         alone = TotalVariation().solve(scan, projector)
         weight, data.x = SHARE * (alone.weight or 1.0), alone.image
         data.restart()
+    if regulariser == "smoothness":
+        squares = float(differences(data.x).square().sum())
+        weight, smoothness = None, 2 * (weight or 0.0) * variation(data.x) / max(squares, 1e-30)
     # One ray of mean weight, as long as the pixel.
     penalty = float(equations.weights.square().mean()) * scan.grid.pixel**2
     history: list[dict[str, float]] = []
@@ -177,7 +209,7 @@ def reconstruct(
         image = splitting.image()
         residual = equations(image) - equations.right
         part = (residual / equations.weights).norm() / (equations.right / equations.weights).norm()
-        chi2 = float(residual.square().mean()) if equations.known else math.nan
+        chi2 = float(residual.square().mean())
         values = {"loss": splitting.loss, "data_residual": float(part), "chi_squared": chi2}
         history.append({"step": budget.steps_done, "seconds": budget.elapsed, **values})
         if observer is not None:
@@ -187,7 +219,7 @@ def reconstruct(
     splittings = []
     for member in range(members):
         generator = torch.Generator().manual_seed(seed + APART * member)
-        field = as_field(space or image_space("lrnn"), scan.grid, generator)
+        field = as_field(space or image_space("lrnn"), scan.grid, generator, device, (smoothness or 0.0) / penalty)
         splittings.append(Splitting(field, data, weight, penalty))
         stop = _train(splittings[-1], budget, (member + 1) / members, record)
     images = torch.stack([splitting.image() for splitting in splittings])
@@ -195,8 +227,8 @@ def reconstruct(
     return NeuralReconstruction(
         image=images.mean(0), uncertainty=images.std(0) if members > 1 else None, networks=networks,
         scale=splittings[0].scale, status=stop.status, reason=stop.reason, steps=budget.steps_done,
-        seconds=budget.elapsed, parameters=sum(p.numel() for p in networks[0].parameters()), weight=weight,
-        history=history,
+        seconds=budget.elapsed, parameters=sum(p.numel() for p in networks[0].parameters()),
+        weight=weight if smoothness is None else smoothness, history=history,
     )  # fmt: skip
 
 
