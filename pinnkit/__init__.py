@@ -1,5 +1,6 @@
 """pinnkit: partial differential equations solved in neural trial spaces."""
 
+from .compare import compare as compare
 from .convolution import AnalyticConv2d as AnalyticConv2d
 from .domains import Annulus as Annulus
 from .domains import Ball as Ball
@@ -62,6 +63,7 @@ from .spaces import SPDER as SPDER
 from .spaces import WIRE as WIRE
 from .spaces import AnalyticKernels as AnalyticKernels
 from .spaces import Charts as Charts
+from .spaces import Chebyshev as Chebyshev
 from .spaces import FourierFeatures as FourierFeatures
 from .spaces import Gauss as Gauss
 from .spaces import LehmerNetwork as LehmerNetwork

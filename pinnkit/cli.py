@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import math
 import os
@@ -15,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from .errors import InputError, NameNotFound
+from .options import parse_settings
 
 app = typer.Typer(
     name="pinnkit",
@@ -26,7 +26,6 @@ app = typer.Typer(
 
 KINDS = ("problems", "spaces", "methods")
 WIDTH = 118
-EXAMPLES = {"problem": "problem.n=32", "geometry": "geometry.rows=256"}
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Click's own, which typer brings along under changing names."""
 
@@ -50,57 +49,26 @@ def number(text: str) -> float:
     return value
 
 
-def parse_settings(
-    settings: list[str], parts: tuple[str, ...] = ("problem", "space", "method")
-) -> dict[str, dict[str, Any]]:
-    """Read ``--set problem.n=32`` and the like.
-
-    Args:
-        settings: texts of the form ``part.option=value``.
-        parts: that there are.
-
-    Returns:
-        For each part the options given.
-
-    Raises:
-        InputError: a text has another form.
-        NameNotFound: there is no such part.
-    """
-    found: dict[str, dict[str, Any]] = {part: {} for part in parts}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        part, dot, option = key.partition(".")
-        if not equals or not dot or not option:
-            raise InputError(f"--set {setting!r}: write it like --set {EXAMPLES[parts[0]]} or --set space.rank=64.")
-        if part not in found:
-            raise NameNotFound("part of --set", part, found)
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            value = {"true": True, "false": False}.get(text.lower(), text)
-        # Python would take words such as 16,24,32 for tuples.
-        found[part][option] = text if isinstance(value, tuple) and not text.startswith("(") else value
-    return found
-
-
 @app.command(name="list")
 def list_(kind: Annotated[str, typer.Argument(help="problems, spaces or methods; all by default")] = "") -> None:
     """List the problems of the gallery, the spaces and the methods, with their options for --set."""
     from .gallery import gallery, summary
     from .options import describe, parameters_of
     from .runs import METHODS, PARTS, SPACES
+    from .tomography import DeepImagePrior
 
     if kind and kind not in KINDS:
         raise NameNotFound("kind of list", kind, KINDS)
     found = {"problems": {name: summary(path) for name, path in gallery().items()}}
-    for title, makers in (("spaces", SPACES), ("methods", METHODS)):
+    spaces = SPACES | {"deep-image-prior": DeepImagePrior}
+    for title, makers in (("spaces", spaces), ("methods", METHODS)):
         found[title] = {name: ((m.__doc__ or "").partition("\n")[0], describe(m)) for name, m in makers.items()}
     for title, entries in found.items():
         if kind in ("", title):
             print(title)
             for name, (doc, options) in entries.items():
                 if title == "spaces":
-                    _print_space(name, doc, SPACES[name](), options)
+                    _print_space(name, doc, spaces[name](), options)
                 else:
                     print(f"  {name:16s} {doc}" + f" [{options}]" * bool(options))
     if kind in ("", "methods"):
@@ -169,24 +137,85 @@ def solve(
 def reconstruct(
     scan: Annotated[Path, typer.Argument(help="a scan: .npz, .npy, .mat (HTC 2022), or a sinogram as .png or .tif")],
     space: Annotated[str, typer.Option(help="lrnn, siren, wire, gauss, relu-positional, deep-image-prior")] = "lrnn",
-    regulariser: Annotated[str, typer.Option(help="tv or none")] = "tv",
+    regulariser: Annotated[str, typer.Option(help="tv, smoothness (not of deep-image-prior) or none")] = "tv",
     set_: Annotated[list[str] | None, typer.Option("--set", help="such as geometry.rows=256 or space.rank=64")] = None,
     budget: Annotated[str, typer.Option(help="such as 60s, 5min or 2000steps")] = "5min",
     members: Annotated[
         int, typer.Option(help="networks; several give an uncertainty", parser=whole_number, metavar="NUMBER")
     ] = 1,
     seed: Annotated[int, typer.Option(help="of all random numbers", parser=whole_number, metavar="NUMBER")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     out: Annotated[Path | None, typer.Option(help="run folder; runs/SCAN by default")] = None,
 ) -> None:
     """Reconstruct an image from a CT scan, beside the classical methods, and write a run folder."""
     from .runs import ProgressLine, Request, reconstruct_file
 
     options = parse_settings(set_ or [], ("geometry", "space"))
-    request = Request(space, options["space"], regulariser, budget, members, seed)
+    request = Request(space, options["space"], regulariser, budget, members, seed, device)
     folder = out or Path("runs") / scan.stem
     with ProgressLine() as line:
         metrics, interruption = reconstruct_file(scan, options["geometry"], request, folder, line)
     _report_image(metrics, folder, interruption)
+
+
+@app.command()
+def compare(
+    problems: Annotated[list[str], typer.Argument(help="gallery names or paths of problem files")],
+    spaces: Annotated[str | None, typer.Option(help="trial spaces, separated by commas")] = None,
+    methods: Annotated[str | None, typer.Option(help="methods, separated by commas")] = None,
+    seeds: Annotated[str, typer.Option(help="a number of seeds, or a list such as 0,3,7 (or 3, for one)")] = "5",
+    parameters: Annotated[
+        int | None,
+        typer.Option(help="of each space; their own sizes if not given", parser=whole_number, metavar="NUMBER"),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="such as problem.n=8, siren.omega=10 or adam+lbfgs.rate=1e-3")
+    ] = None,
+    budget: Annotated[str, typer.Option(help="of each run, such as 60s, 5min or 2000steps")] = "20s",
+    tol: Annotated[
+        float, typer.Option(help="relative error to stop at, by the error estimate", parser=number, metavar="NUMBER")
+    ] = 1e-10,
+    dtype: Annotated[str, typer.Option(help="float64 or float32")] = "float64",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    classical: Annotated[bool, typer.Option(help="a row of Chebyshev polynomials for linear problems")] = True,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="runs at a time; one for each core if not given", parser=whole_number, metavar="NUMBER"),
+    ] = None,
+    backend: Annotated[str, typer.Option(help="loky (processes of this machine) or dask")] = "loky",
+    address: Annotated[str | None, typer.Option(help="of a Dask scheduler, as HOST:PORT; local if not given")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of the comparison; runs/compare by default")] = None,
+) -> None:
+    """Compare spaces and methods on problems, with equal budgets; the same again makes only what is missing."""
+    from .compare import METHODS, SPACES
+    from .compare import compare as compare_spaces
+    from .runs import ProgressLine
+
+    chosen, how = spaces.split(",") if spaces else SPACES, methods.split(",") if methods else METHODS
+    folder = out or Path("runs/compare")
+    with ProgressLine() as line:
+        tally = compare_spaces(
+            problems, chosen, how, seeds=_seeds(seeds), parameters=parameters, budget=budget,
+            options=parse_settings(set_ or [], ("problem", *chosen, *how)), tolerance=tol, dtype=dtype, device=device,
+            classical=classical, jobs=jobs, backend=backend, address=address, out=folder,
+            observer=lambda tally: line.show(tally.text), announce=print,
+        )  # fmt: skip
+    for note in tally.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for where, reason in tally.failed.items():
+        print(f"failed: {Path(where).relative_to(folder.expanduser().resolve())}: {reason}")
+    print(f"{tally.text()}; written to {folder}")
+    if tally.signal is not None:
+        print(f"  continue with: {tally.command}", file=sys.stderr)
+        raise typer.Exit(128 + tally.signal)
+    print(f"  report with: python -m pinnkit report {folder}")
+
+
+def _seeds(text: str) -> int | list[int]:
+    """Read a number of seeds, or with a comma a list of them."""
+    parts = text.split(",")
+    numbers = [whole_number(part) for part in (parts if parts[-1].strip() else parts[:-1])]
+    return numbers if len(parts) > 1 else numbers[0]
 
 
 @app.command()
@@ -230,6 +259,20 @@ def evaluate(
     writer.writerows([*map(repr, x), *map(repr, u)] for x, u in rows)
     if out is not None:
         file.close()
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="folders of a comparison, or any others that hold run folders")],
+    out: Annotated[Path | None, typer.Option(help="folder to write to; the first one if not given")] = None,
+) -> None:
+    """Report on runs: report.html, which needs no other file, report.md, and tables of numbers as CSV."""
+    from .compare.report import report as write_report
+
+    file, runs = write_report(folders, out)
+    for line in runs.left_out:
+        print(f"note: left out {line}", file=sys.stderr)
+    print(f"{len(runs.records)} runs; written to {file}")
 
 
 @app.command()

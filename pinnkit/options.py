@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from .errors import InputError
+from .errors import InputError, NameNotFound
 
 PLAIN = (int, float, str, bool, NoneType)
 PLAIN_SET: set[type] = set(PLAIN)
+EXAMPLES = {"problem": "problem.n=32", "geometry": "geometry.rows=256"}
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word", NoneType: "None"}
 
 
@@ -92,3 +94,36 @@ def fitting(label: str, value: Any, parameter: inspect.Parameter) -> Any:
     wanted = " or ".join(WORDS[kind] for kind in PLAIN if kind in kinds and not (kind is int and float in kinds))
     default = "" if parameter.default in (None, parameter.empty, "") else f", such as its default {parameter.default}"
     raise InputError(f"{label} must be {wanted}{default}, got {value!r}.")
+
+
+def parse_settings(
+    settings: list[str], parts: tuple[str, ...] = ("problem", "space", "method")
+) -> dict[str, dict[str, Any]]:
+    """Read ``--set problem.n=32`` and the like.
+
+    Args:
+        settings: texts of the form ``part.option=value``.
+        parts: that there are.
+
+    Returns:
+        For each part the options given.
+
+    Raises:
+        InputError: a text has another form.
+        NameNotFound: there is no such part.
+    """
+    found: dict[str, dict[str, Any]] = {part: {} for part in parts}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        part, dot, option = key.partition(".")
+        if not equals or not dot or not option:
+            raise InputError(f"--set {setting!r}: write it like --set {EXAMPLES[parts[0]]} or --set space.rank=64.")
+        if part not in found:
+            raise NameNotFound("part of --set", part, found)
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = {"true": True, "false": False}.get(text.lower(), text)
+        # Python would take words such as 16,24,32 for tuples.
+        found[part][option] = text if isinstance(value, tuple) and not text.startswith("(") else value
+    return found

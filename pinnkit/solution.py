@@ -14,9 +14,9 @@ from torch import Tensor
 
 from .domains import Points
 from .errors import InputError
-from .jets import LAPLACIAN, Key, evaluate, parse_derivative
+from .jets import LAPLACIAN, Derivatives, Key, evaluate, parse_derivative
 from .methods import Status, Task, Uncertainty, has_noise
-from .problem import Problem, Trial, outside, reference_values
+from .problem import Problem, Trial, outside, reference_gradients, reference_values
 
 CHUNK = 4096
 
@@ -151,26 +151,50 @@ class Solution:
                 stacklevel=5,
             )
 
-    def errors(self) -> dict[str, dict[str, float]]:
-        """Measure the true errors.
+    def errors(self) -> dict[str, dict[str, float | None]]:
+        """Measure the true errors at the validation points.
+
+        The relative H1 error is ``sqrt(sum(e^2 + |grad e|^2) / sum(v^2 + |grad v|^2))`` with e = u - v, v the
+        reference and grad the derivatives in space (also where there is time).
 
         Returns:
-            For each unknown that the reference knows: ``relative_l2`` and ``max_error``.
+            For each unknown that the reference knows: ``relative_l2``, ``max_error`` and ``relative_h1``, which is None
+            where the reference is a table or cannot be differentiated.
         """
         found = reference_values(self.problem)
         if found is None:
             return {}
         points, reference = found
         values = self(points.coordinates).reshape(len(points), -1).to(torch.float64).cpu()
-        result = {}
+        slopes = reference_gradients(self.problem, points)
+        gradients = None if slopes is None else self._gradients(points.coordinates)
+        result: dict[str, dict[str, float | None]] = {}
         for name, exact in reference.items():
-            error = values[:, self.problem.unknowns.index(name)] - exact
-            size = exact.norm().item()
+            k = self.problem.unknowns.index(name)
+            error = values[:, k] - exact
             result[name] = {
-                "relative_l2": error.norm().item() / (size if size > 0 else 1.0),
+                "relative_l2": _relative(error, exact),
                 "max_error": error.abs().max().item(),
+                "relative_h1": None,
             }
+            if slopes is not None and gradients is not None:
+                off = torch.cat([error[:, None], gradients[..., k] - slopes[name]], 1)
+                result[name]["relative_h1"] = _relative(off, torch.cat([exact[:, None], slopes[name]], 1))
         return result
+
+    def _gradients(self, points: Tensor) -> Tensor:
+        """Evaluate the derivatives in space at points ``(n, d)``; float64 ``(n, s, K)``."""
+        axes = self.problem.coordinates.space
+        keys: list[Key] = [(axis,) for axis in axes]
+        plan = Derivatives(keys, axes)
+        x = points.to(self.task.device, self.task.dtype)
+        # A jet holds the value and a derivative for each coordinate: as much memory as CHUNK values.
+        parts = []
+        with torch.no_grad():
+            for chunk in x.split(max(1, CHUNK // (1 + len(axes)))):
+                found = plan(self.trial, chunk)
+                parts.append(torch.stack([found[key] for key in keys], 1))
+        return torch.cat(parts).to("cpu", torch.float64)
 
     def quantities(self) -> dict[str, dict[str, Any]]:
         """Measure the quantities of the problem.
@@ -194,3 +218,8 @@ class Solution:
         from .runs import write_solution
 
         write_solution(self, Path(folder))
+
+
+def _relative(error: Tensor, exact: Tensor) -> float:
+    size = exact.norm().item()
+    return error.norm().item() / (size if size > 0 else 1.0)

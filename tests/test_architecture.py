@@ -22,7 +22,8 @@ ROOMS["solution"] = ROOMS["export"] = ROOMS["figures"] = ROOMS["methods"] | {"me
 ROOMS["references"] = {"errors", "spaces", "solution"}
 ROOMS["template"] = set()
 ROOMS["runs"] = ROOMS["solution"] | {"options", "gallery", "figures", "tomography"}
-ROOMS["cli"] = ROOMS["runs"] | {"template", "references"}
+ROOMS["compare"] = ROOMS["runs"] | {"runs", "references"}
+ROOMS["cli"] = ROOMS["compare"] | {"compare", "template"}
 
 
 def imports(file: Path) -> set[str]:

@@ -42,5 +42,5 @@ def test_each_space_is_listed_with_its_formula_options_and_reference():
     assert siren[3].split(maxsplit=1) == ["reference", "Sitzmann et al. 2020, arXiv:2006.09661"]
     # A name stands at the left, what belongs to it is indented, and every space has all of it.
     names = [line.split()[0] for line in out.splitlines()[1:] if not line.startswith(" " * 3)]
-    assert names == list(SPACES)
+    assert names == [*SPACES, "deep-image-prior"]
     assert out.count("  formula    ") == out.count("  options    ") == out.count("  reference  ") == len(names)

@@ -18,6 +18,7 @@ from .parameter import Parameter as Parameter
 from .problem import Problem as Problem
 from .quantity import Quantity as Quantity
 from .reference import evaluate_reference as evaluate_reference
+from .reference import reference_gradients as reference_gradients
 from .reference import reference_values as reference_values
 from .reference import validation_points as validation_points
 from .residual import Residual as Residual

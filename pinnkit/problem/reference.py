@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .problem import Problem
 
 VALIDATION_POINTS = 10_000
+CHUNK = 4096
+"""Points differentiated at a time."""
+TRIED = 256
+"""Points at which a derivative of the reference is compared with differences."""
 
 
 def reference_values(problem: Problem) -> tuple[Points, dict[str, Tensor]] | None:
@@ -78,6 +82,62 @@ def evaluate_reference(problem: Problem, points: Points) -> dict[str, Tensor]:
             raise InputError("the reference of several unknowns must return a dict of tensors by unknown.")
         values = {problem.unknowns[0]: values}
     return {name: torch.as_tensor(v, dtype=torch.float64) for name, v in values.items()}
+
+
+def reference_gradients(problem: Problem, points: Points) -> dict[str, Tensor] | None:
+    """Differentiate a reference that is a function, by automatic differentiation.
+
+    A function that leaves torch on the way, wholly or in part, would get a derivative that is wrong without a sign of
+    it. So differences along one direction have the last word (our choice: they must agree to 1e-3 at half the points).
+
+    Args:
+        problem: the problem.
+        points: n points.
+
+    Returns:
+        For each unknown that the reference knows its derivatives by the s space coordinates, float64 ``(n, s)``; None
+        where there is no such function, or it cannot be differentiated.
+    """
+    if not callable(problem.reference):
+        return None
+    x = points.coordinates.to(torch.float64)
+    parts = [_gradients_by_autograd(problem, chunk) for chunk in x.split(CHUNK)]
+    if not parts or any(part is None for part in parts):
+        return None
+    gradients = {name: torch.cat([part[name] for part in parts if part is not None]) for name in parts[0] or ()}
+    axes = list(problem.coordinates.space)
+    tried = x[:TRIED]
+    direction = torch.zeros(x.shape[1], dtype=torch.float64)
+    extent = (problem.domain.bounds[1] - problem.domain.bounds[0])[axes].to(direction)
+    # Components of unlike size, so that errors in two of them do not cancel.
+    direction[axes] = 1e-5 * extent * torch.linspace(1, 2, len(axes), dtype=torch.float64)
+    ahead, behind = (evaluate_reference(problem, points.replace(tried + s * direction)) for s in (0.5, -0.5))
+    for name, gradient in gradients.items():
+        along = gradient[:TRIED] @ direction[axes]
+        off = (along - (ahead[name] - behind[name])).abs().median()
+        if not torch.isfinite(gradient).all() or not off <= 1e-3 * along.square().mean().sqrt() + 1e-12:
+            return None
+    return gradients
+
+
+def _gradients_by_autograd(problem: Problem, x: Tensor) -> dict[str, Tensor] | None:
+    assert callable(problem.reference)
+    x = x.detach().clone().requires_grad_()
+    try:
+        with torch.enable_grad():
+            found = problem.reference(Points(x, problem.coordinates.names))
+            values = found if isinstance(found, dict) else {problem.unknowns[0]: found}
+            sums = {name: torch.as_tensor(v).sum() for name, v in values.items()}
+            gradients = {
+                name: torch.autograd.grad(total, x, retain_graph=True, materialize_grads=True)[0]
+                for name, total in sums.items()
+                if total.requires_grad
+            }
+    except (RuntimeError, TypeError, NotImplementedError):  # NumPy refuses tensors that need gradients
+        return None
+    # What does not depend on x for torch is either constant or hidden from it; the differences will tell.
+    zero = torch.zeros_like(x)
+    return {name: gradients.get(name, zero)[:, list(problem.coordinates.space)] for name in sums}
 
 
 def _called(problem: Problem, points: Points) -> dict[str, Tensor]:

@@ -145,7 +145,7 @@ def write_history(history: Sequence[dict[str, Any]], folder: Path) -> None:
 
 RESULTS = (
     *("metrics.json", "solution.vtu", "solution.png", "history.png", "history.jsonl", "weights.safetensors"),
-    *("image.npy", "image.png", "image.dcm", "comparison.png", "uncertainty.npy", "uncertainty.png"),
+    *("image.npy", "image.tiff", "image.png", "image.dcm", "comparison.png", "uncertainty.npy", "uncertainty.png"),
 )
 
 

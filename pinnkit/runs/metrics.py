@@ -47,8 +47,7 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
         "loss": progress.loss,
         "residual": _residual(task, trial),
         "estimated_error": last[-1] if last else None,
-        "relative_l2": max((e["relative_l2"] for e in errors.values()), default=None),
-        "max_error": max((e["max_error"] for e in errors.values()), default=None),
+        **{norm: _largest([e[norm] for e in errors.values()]) for norm in ("relative_l2", "relative_h1", "max_error")},
         "seed": task.seed,
         "dtype": str(task.dtype).removeprefix("torch."),
         "device": task.device,
@@ -72,6 +71,11 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
 def _finite(numbers: dict[str, Any]) -> dict[str, Any]:
     """Put None in place of numbers that JSON does not have."""
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in numbers.items()}
+
+
+def _largest(numbers: list[float | None]) -> float | None:
+    known = [number for number in numbers if number is not None]
+    return max(known) if known and len(known) == len(numbers) else None
 
 
 def _residual(task: Task, trial: Trial) -> float:

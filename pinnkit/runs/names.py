@@ -41,6 +41,7 @@ from ..spaces import (
     SPDER,
     WIRE,
     AnalyticKernels,
+    Chebyshev,
     FourierFeatures,
     Gauss,
     LehmerNetwork,
@@ -69,6 +70,7 @@ SPACES: dict[str, type[Space]] = {
     "modified-mlp": ModifiedMLP,
     "piratenet": PirateNet,
     "patches": Patches,
+    "chebyshev": Chebyshev,
 }
 METHODS: dict[str, Callable[..., Method]] = {
     "auto": Auto,

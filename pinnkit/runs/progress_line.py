@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from typing import Self, TextIO
 
 from ..methods import Budget, Progress
@@ -34,11 +35,19 @@ class ProgressLine:
         """Show a step, if the last one shown is old enough."""
         self.called = True
         self.estimate = progress.estimated_error if progress.estimated_error is not None else self.estimate
+        self.show(lambda: self.text(progress, budget))
+
+    def show(self, compose: Callable[[], str]) -> None:
+        """Show a text, if the last one shown is old enough.
+
+        Args:
+            compose: gives the text; not called otherwise.
+        """
         now = time.monotonic()
         if now - self.last < (REFRESH_SECONDS if self.terminal else PLAIN_SECONDS):
             return
         self.last = now
-        text = self.text(progress, budget)
+        text = compose()
         if self.terminal:
             # A line that wraps cannot be taken back.
             text = text[: shutil.get_terminal_size().columns - 1]
@@ -74,7 +83,11 @@ def _left(budget: Budget) -> str:
     by_steps = math.inf
     if budget.steps_done and math.isfinite(budget.steps):
         by_steps = budget.elapsed / budget.steps_done * budget.remaining_steps
-    seconds = max(0.0, min(budget.remaining_seconds, by_steps))
+    return duration(max(0.0, min(budget.remaining_seconds, by_steps)))
+
+
+def duration(seconds: float) -> str:
+    """Write a duration such as "2 min 5 s"."""
     if math.isinf(seconds):
         return "unknown time"
     minutes, hours = divmod(round(seconds), 60), divmod(round(seconds / 60), 60)

@@ -2,6 +2,7 @@
 
 from .analytic_kernels import AnalyticKernels as AnalyticKernels
 from .charts import Charts as Charts
+from .chebyshev import Chebyshev as Chebyshev
 from .corner import CornerMap as CornerMap
 from .corner import PolarMap as PolarMap
 from .fourier_features import FourierFeatures as FourierFeatures

@@ -49,7 +49,7 @@ def image_space(name: str, **options: Any) -> nn.Module:
             limit allows (our choice: with more components and spder the paper's LRNN takes twice as long for the same
             fit, and its omega of 30 leaves more streaks; these options were tuned on a slice of the abdomen).
 
-        Returns:
+    Returns:
         The network, not yet built.
 
     Raises:
