@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -181,6 +181,20 @@ class Solution:
                 off = torch.cat([error[:, None], gradients[..., k] - slopes[name]], 1)
                 result[name]["relative_h1"] = _relative(off, torch.cat([exact[:, None], slopes[name]], 1))
         return result
+
+    def relative_l2_against(self, points: Points, reference: Mapping[str, Tensor]) -> dict[str, float]:
+        """Measure the relative L2 error against values at points, and nothing else.
+
+        Args:
+            points: n points.
+            reference: values ``(n,)`` by unknown.
+
+        Returns:
+            The error of each of these unknowns.
+        """
+        values = self(points).reshape(len(points), -1).to("cpu", torch.float64)
+        unknowns = self.problem.unknowns
+        return {name: _relative(values[:, unknowns.index(name)] - v, v) for name, v in reference.items()}
 
     def _gradients(self, points: Tensor) -> Tensor:
         """Evaluate the derivatives in space at points ``(n, d)``; float64 ``(n, s, K)``."""

@@ -6,6 +6,8 @@ import enum
 import math
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ..errors import InputError
@@ -114,6 +116,15 @@ class Budget:
         """Start the clock, after what an earlier process has spent."""
         self.seconds_before, self.steps_done = seconds_before, steps_done
         self._started = time.perf_counter()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the clock for what is no part of the work."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._started += time.perf_counter() - begin
 
     @property
     def elapsed(self) -> float:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ..domains import Points
 from ..errors import InputError
 from ..gallery import blaming, find_problem
 from ..methods import Auto, Budget, Method, Outcome, Progress, Run, Status, Stop, Task, check_tolerance, drive
@@ -214,7 +215,8 @@ def resume(out: str | Path, observer: Observer | None = None, budget: str | None
             folder.rewrite({"budget": budget})
     with blaming(find_problem(specification.problem)):
         if progress.stop is None:
-            return _finish(task, run, method, limit, folder, progress, observer, BOTH)
+            reference = reference_values(task.problem)
+            return _finish(task, run, method, limit, folder, progress, observer, BOTH, reference)
         outcome = Outcome(progress.stop, progress)
         if (metrics := folder.metrics()) is not None:
             stop = progress.stop
@@ -257,13 +259,13 @@ def _execute(
 ) -> tuple[Solution, Outcome]:
     run = method.start(task)
     # A reference that does not fit shall be known now, not after the work.
-    reference_values(task.problem)
+    reference = reference_values(task.problem)
     choice = chosen(method, task)
     if folder is not None:
         folder.begin(description | {"chosen": choice} | provenance())
     if choice is not None:
         announce(choice)
-    return _finish(task, run, method, budget, folder, Progress(), observer, signals)
+    return _finish(task, run, method, budget, folder, Progress(), observer, signals, reference)
 
 
 def chosen(method: Method, task: Task) -> str | None:
@@ -283,12 +285,30 @@ def _finish(
     progress: Progress,
     observer: Observer | None,
     signals: tuple[signal.Signals, ...],
+    reference: tuple[Points, dict[str, Tensor]] | None,
 ) -> tuple[Solution, Outcome]:
     save = folder.save if folder is not None else lambda state, progress: None
     with ProgressLine() as line:
         shown: Observer = observer or (line if line.terminal else lambda progress, budget: None)
-        outcome = drive(run, task, budget, progress, shown, save, signals)
+        outcome = drive(run, task, budget, progress, _recording(task, run, reference, shown), save, signals)
     return _conclude(task, run, method, outcome, folder), outcome
+
+
+def _recording(
+    task: Task, run: Run, reference: tuple[Points, dict[str, Tensor]] | None, shown: Observer
+) -> Observer:
+    """Add the true error to the history wherever the error was estimated; the run's clock stands still meanwhile."""
+    if reference is None:
+        return shown
+
+    def record(progress: Progress, budget: Budget) -> None:
+        if progress.estimated_error is not None:
+            with budget.paused():
+                so_far = Solution(task, run.trial, Status.INTERRUPTED, "")
+                progress.history[-1]["relative_l2"] = max(so_far.relative_l2_against(*reference).values())
+        shown(progress, budget)
+
+    return record
 
 
 def _conclude(task: Task, run: Run, method: Method, outcome: Outcome, folder: RunFolder | None) -> Solution:

@@ -46,6 +46,21 @@ def test_metrics_and_history_are_strict_json(folder):
     assert 0 < metrics["relative_l2"] < 1 and metrics["trainable"] < metrics["parameters"]
     records = [json.loads(line, parse_constant=pytest.fail) for line in (folder / "history.jsonl").open()]
     assert [record["step"] for record in records] == [1, 2]
+    assert records[-1]["relative_l2"] == pytest.approx(metrics["relative_l2"], rel=1e-9)
+
+
+def test_the_true_error_of_the_history_is_of_its_step_and_off_the_clock(monkeypatch):
+    rounds = pk.LeastSquares(start_size=40)
+    solution = pk.solve(pk.load_problem("poisson-hf", {"n": 2}), method=rounds, budget="3steps", tolerance=1e-15)
+    after = [pk.solve(solution.problem, method=rounds, budget=f"{k}steps").relative_l2 for k in (1, 2, 3)]
+    assert [record["relative_l2"] for record in solution.history] == pytest.approx(after, rel=1e-9)
+    clock = iter([10.0, 12.0, 17.0, 18.0])  # start, begin and end of the pause, look
+    monkeypatch.setattr("pinnkit.methods.stopping.time.perf_counter", lambda: next(clock))
+    budget = Budget(60)
+    budget.start()
+    with budget.paused():
+        pass
+    assert budget.elapsed == 3
 
 
 def test_paths_in_run_json_are_absolute(tmp_path, monkeypatch):
