@@ -159,7 +159,7 @@ def _asked(runs: Runs) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _words(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_words(item)}" for key, item in value.items()) or "none"
+        return ", ".join(f"{key}: {_words(item)}" for key, item in value.items() if item != {}) or "none"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_words, value)) or "none"
     if isinstance(value, bool):

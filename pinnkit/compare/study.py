@@ -49,6 +49,12 @@ class Group:
         """Space and method."""
         return f"{self.space} by {self.method}"
 
+    @property
+    def used(self) -> str:
+        """The method, and what it was where the choice was left to it."""
+        chosen = {str(r.description["chosen"]).partition(":")[0] for r in self.records if r.description.get("chosen")}
+        return self.method + (f": {' or '.join(sorted(chosen))}" if chosen else "")
+
     def errors(self) -> dict[int, float]:
         """Give the error by seed, infinite where there is none."""
         found = {record.seed: record.number(self.measure) for record in self.records}

@@ -112,7 +112,7 @@ def errors_table(contest: Contest) -> Table:
         if main is not None:
             middle = [_number(main.median), _range(main.lower, main.upper), _range(*main.interval)]
         rows.append((
-            *(_text(group.space), _text(group.method), _seeds(group), _count(group, "parameters")),
+            *(_text(group.space), _text(group.used), _seeds(group), _count(group, "parameters")),
             *middle,
             *(_number(_median(group.spreads.get(norm))) for norm in rest),
         ))  # fmt: skip

@@ -258,3 +258,12 @@ def test_runs_made_in_python_are_reported_without_a_command(tmp_path):
     text = report([tmp_path])[0].read_text()
     assert "1 of the runs cannot" in text and "repeat it in Python" in text
     assert torch.is_tensor(problem.reference(pk.Points(torch.zeros(1, 1), ("x",))))
+
+
+def test_the_method_that_auto_chose_is_named(tmp_path):
+    for seed, chosen in enumerate(["least-squares: it is linear", "gauss-newton: it is not", None]):
+        folder = write_run(tmp_path / f"{seed}", seed, 1e-3, method="auto")
+        content = json.loads((folder / "run.json").read_text()) | {"chosen": chosen}
+        (folder / "run.json").write_text(json.dumps(content))
+    report([tmp_path])
+    assert "| auto: gauss-newton or least-squares |" in (tmp_path / "report.md").read_text()
