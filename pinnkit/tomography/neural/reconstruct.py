@@ -8,8 +8,8 @@ in turns: primal-dual steps for x, which know of rays but not of networks, and A
 by pixel and never sees the ill-conditioned projector. Steps of the network may then take a batch of pixels. The penalty
 :math:`\rho` pulls a pixel as hard as one ray through it would, of mean weight; the weight :math:`\lambda` is an eighth
 of that which total variation alone would need by the discrepancy principle, for the network smoothes, too; where the
-noise is only estimated, of the smaller of that and the one with the whitest residual, for the estimate holds the pixels'
-own error, too, which a network can fit (all our choice).
+noise is only estimated, of the smaller of that and the one with the whitest residual, for the estimate holds the error
+of the pixels, too, which a network can fit (all our choice).
 
 The smoothness of the network may stand in place of the total variation of x: a term
 :math:`\tfrac{\mu}{2} \sum h^2 |\nabla u_\theta|^2` for the network, over pixels of side h, by jets. For the image of
@@ -196,7 +196,7 @@ def reconstruct(
     data = PrimalDual(equations)
     weight = smoothness = None
     if regulariser != "none":
-        rules = RULES[: 1 if scan.variance is not None else None]
+        rules = RULES if scan.variance is None else RULES[:1]
         alone = [TotalVariation(rule=rule).solve(scan, projector) for rule in rules]
         weight, data.x = SHARE * min(found.weight or 1.0 for found in alone), alone[0].image
         data.restart()
