@@ -186,7 +186,7 @@ def write(cases):
         "doi:10.7937/K9/TCIA.2016.tNB1kqBU), scanned on its grid of 512 x 512 pixels and reconstructed on 256 x 256; "
         f"seed 0, {first.seconds} s a network, at most {LIMIT} parameters, {record['machine']['threads']} thread(s) of "
         "one machine. Networks have the same loss, projector, start and total variation; they differ in what stands "
-        "for the image. Their names are those of `--space`, with their default options: the rates of all, and LRNN's size "
+        "for the image. Their names are those of `--space`, with their default options. The rates of all, LRNN's size "
         "and frequency, were chosen on this slice; the frequencies and widths of the others' functions are those of "
         "their papers.", "",
         "PSNR and SSIM (`data_range=1`) are of the last iterate, chosen without the truth. The **oracle** is the best "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import shlex
 import sys
 import textwrap
 import warnings
@@ -208,14 +209,14 @@ def compare(
     if tally.signal is not None:
         print(f"  continue with: {tally.command}", file=sys.stderr)
         raise typer.Exit(128 + tally.signal)
-    print(f"  report with: python -m pinnkit report {folder}")
+    print(f"  report with: python -m pinnkit report {shlex.quote(str(folder))}")
 
 
 def _seeds(text: str) -> int | list[int]:
     """Read a number of seeds, or with a comma a list of them."""
-    parts = text.split(",")
-    numbers = [whole_number(part) for part in (parts if parts[-1].strip() else parts[:-1])]
-    return numbers if len(parts) > 1 else numbers[0]
+    if "," not in text:
+        return whole_number(text)
+    return [whole_number(part) for part in text.strip().removesuffix(",").split(",")]
 
 
 @app.command()
@@ -308,7 +309,7 @@ def _report(solution: Any, folder: Path, outcome: Any) -> None:
         print(f"  {name} = {value}" + ("" if found["error"] is None else f", off by {found['error']:.1e}"))
     print(f"  written to {folder}")
     if outcome.signal:
-        print(f"  continue with: python -m pinnkit resume {folder}", file=sys.stderr)
+        print(f"  continue with: python -m pinnkit resume {shlex.quote(str(folder))}", file=sys.stderr)
         raise typer.Exit(128 + outcome.signal)
     if m["status"] == "diverged":
         print(f"  the last good checkpoint is in {folder / 'checkpoint'}", file=sys.stderr)

@@ -117,7 +117,8 @@ def parse_settings(
         key, equals, text = setting.partition("=")
         part, dot, option = key.partition(".")
         if not equals or not dot or not option:
-            raise InputError(f"--set {setting!r}: write it like --set {EXAMPLES[parts[0]]} or --set space.rank=64.")
+            more = " or --set space.rank=64" if "space" in parts else f"; parts are {', '.join(parts)}"
+            raise InputError(f"--set {setting!r}: write it like --set {EXAMPLES[parts[0]]}{more}.")
         if part not in found:
             raise NameNotFound("part of --set", part, found)
         try:

@@ -76,7 +76,7 @@ def compare(
     if isinstance(seeds, int):
         seeds = range(seeds)
     comparison = Comparison(
-        problems=_distinct([problems] if isinstance(problems, str) else problems),
+        problems=_distinct(problems),
         spaces=_distinct(spaces),
         methods=_distinct(methods),
         seeds=_distinct(seeds),
@@ -107,4 +107,4 @@ def compare(
 
 
 def _distinct(values: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(dict.fromkeys(values))
+    return (values,) if isinstance(values, str) else tuple(dict.fromkeys(values))

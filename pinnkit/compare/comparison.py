@@ -200,7 +200,7 @@ class Comparison:
         words += [word for name, values in listed for word in (f"--{name}", ",".join(values))]
         words += ["--seeds", ",".join(map(str, self.seeds)) + "," * (len(self.seeds) == 1)]
         words += ["--parameters", str(self.parameters)] if self.parameters is not None else []
-        words += ["--budget", self.budget, "--tol", f"{self.tolerance:g}", "--dtype", self.dtype]
+        words += ["--budget", self.budget, "--tol", str(self.tolerance), "--dtype", self.dtype]
         words += ["--device", self.device]
         words += [
             word

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import InputError, NameNotFound
 from ..runs.progress_line import duration
-from .one_run import Ending, finished, run_one, write_failure
+from .one_run import Ending, failure_of, finished, run_one, write_failure
 
 BACKENDS = ("loky", "dask")
 PATIENCE = "10s"
@@ -150,6 +150,9 @@ def execute(
                 except _death() as death:
                     left = [task for task in left if not finished(Path(task[1]))]
                     tally.done = tally.total - tally.before - len(left)
+                    # Runs may have ended that this process has not heard of.
+                    reasons = {where: failure_of(Path(where)) for _, where in tasks}
+                    tally.failed |= {where: reason for where, reason in reasons.items() if reason is not None}
                     suspects = [task for task in left if Path(task[1]).exists()]
                     if not suspects:
                         raise

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .statistics import FAR, SMALLEST
+from .statistics import SMALLEST
 from .study import TITLES, Contest, Group, trace
 
 COLOURS = ("#3b82c4", "#d9822b", "#2a9d6f", "#c6538c", "#8a6fd1", "#a8862d", "#29a3b3", "#d1524f", "#7b8794")
@@ -203,22 +203,30 @@ def error_against_parameters(contest: Contest, name: str) -> Figure | None:
     if not counts or max(counts) <= ALIKE * min(counts):
         return None
 
+    uppers = [group.spreads[contest.measure].upper for group in known]
+    endless = not all(map(math.isfinite, uppers))
+    # Bars without an end leave the figure at its upper edge.
+    top = 4 * max([group.median for group in known] + [upper for upper in uppers if math.isfinite(upper)])
+
     def paint(axes: Any) -> None:
         for label, groups in families.items():
             groups = sorted(groups, key=lambda group: group.spreads["parameters"].median)
             x = [group.spreads["parameters"].median for group in groups]
             main = [group.spreads[contest.measure] for group in groups]
-            far = [[s.median - s.lower for s in main], [min(s.upper, FAR) - s.median for s in main]]
+            far = [[s.median - s.lower for s in main], [min(s.upper, top) - s.median for s in main]]
             look = {"marker": "o", "ms": 4, "lw": 1.4, "capsize": 2, **style(groups[0])}
             axes.errorbar(x, [s.median for s in main], far, label=label, **look)
         axes.set_xscale("log")
         axes.set_yscale("log")
+        if endless:
+            axes.set_ylim(top=top)
         axes.set_xlabel("parameters")
         axes.set_ylabel(TITLES[contest.measure])
 
     kind = TITLES[contest.measure]
     alt = f"The median {kind} against the number of parameters on {contest.problem}, as in the table."
-    return Figure(alt, "Error against parameters: medians and quartiles.", draw(name, paint, len(families)))
+    more = "; bars that leave the figure end in failures" * endless
+    return Figure(alt, f"Error against parameters: medians and quartiles{more}.", draw(name, paint, len(families)))
 
 
 def _family(contest: Contest, group: Group) -> str:

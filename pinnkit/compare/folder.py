@@ -67,7 +67,8 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise InputError(f"cannot read {str(file)!r}: {error.strerror}.") from None
     except ValueError as error:
         raise InputError(f"{file} is damaged: {error}.") from None
-    if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
+    cells = found.get("cells") if isinstance(found, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise InputError(f"{file} is damaged: it lists no cells.")
     return found
 
@@ -86,7 +87,7 @@ def _check_extends(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> No
         if (same := cells.get(cell.get("folder"))) is None:
             raise InputError(f"{there}: it has {cell.get('folder')}, too; {mend}")
         if same["problem_sha256"] != cell.get("problem_sha256"):
-            raise InputError(f"the file of problem {cell['problem']} has changed since {str(folder)!r} began; {mend}")
+            raise InputError(f"the file of problem {same['problem']} has changed since {str(folder)!r} began; {mend}")
         for key, value in (same | same["specification"]).items():
             earlier = (cell | cell.get("specification", {})).get(key)
             if key != "specification" and earlier != value:

@@ -18,7 +18,8 @@ def labelled(records: Sequence[Record]) -> list[Record]:
         records: the runs.
 
     Returns:
-        The same runs with names, in the order of problem, space, method and seed.
+        The same runs with names, in the order of problem, space, method and seed; of two that share them
+        all, one that has ended comes first.
     """
     problems = _names([("", *_problem(r.description, r.metrics or {})) for r in records])
     spaces = _names([(p, *_part(r, "space")) for p, r in zip(problems, records, strict=True)])
@@ -26,7 +27,7 @@ def labelled(records: Sequence[Record]) -> list[Record]:
     methods = _names([(scope, *_part(r, "method")) for scope, r in zip(scopes, records, strict=True)])
     rows = zip(records, problems, spaces, methods, strict=True)
     named = [replace(r, problem=p, space=s, method=m) for r, p, s, m in rows]
-    return sorted(named, key=lambda r: (*r.key, -1 if r.seed is None else r.seed, str(r.folder)))
+    return sorted(named, key=lambda r: (*r.key, -1 if r.seed is None else r.seed, not r.ended, str(r.folder)))
 
 
 def _problem(description: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -43,10 +44,9 @@ def _part(record: Record, part: str) -> tuple[str, dict[str, Any]]:
     name = str((description.get("row") if part == "space" else None) or description.get(part) or made or "chosen")
     options = dict(description.get(f"{part}_options") or {})
     if part == "method":
-        return name, options | {k: description[k] for k in ("budget", "tolerance", "dtype") if k in description}
-    # The size that a comparison chose for a number of parameters is another one for each problem.
-    count = description.get("asked_parameters")
-    return name, options if count is None else {"parameters": count}
+        shared = ("budget", "tolerance", "dtype", "device")
+        return name, options | {key: description[key] for key in shared if key in description}
+    return name, dict(description.get("asked_space") or options)
 
 
 def _names(settings: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[str]:

@@ -23,7 +23,7 @@ class Record:
     Attributes:
         folder: the run folder.
         description: the content of run.json, or what a comparison asks for where there is none; with ``row`` and
-            ``asked_parameters`` where the run belongs to a comparison.
+            ``asked_space`` (its options and the number of parameters asked for) where it belongs to a comparison.
         metrics: the content of metrics.json; None where the run has not ended, or has failed.
         history: one record a step.
         failure: the content of failure.json.
@@ -123,7 +123,8 @@ def read_runs(folders: Iterable[str | Path]) -> Runs:
                 comparison = _object(file)
                 mine = dict(_planned(file.parent, comparison))
             except (ValueError, LookupError, TypeError, AttributeError) as error:
-                left_out[file] = f"{file}: {error!s}"
+                said = str(error) if isinstance(error, ValueError) else f"it is no comparison ({error!r})"
+                left_out[file] = f"{file}: {said}"
                 continue
             asked[file.parent] = comparison
             planned |= {folder: plan for folder, plan in mine.items() if folder.is_relative_to(root)}
@@ -131,7 +132,7 @@ def read_runs(folders: Iterable[str | Path]) -> Runs:
         for folder in sorted(found - records.keys()):
             try:
                 records[folder] = _read(folder, planned.get(folder, {}))
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 left_out[folder] = f"{folder}: {error}"
     if not records:
         where = ", ".join(repr(str(root)) for root in roots)
@@ -145,7 +146,11 @@ def read_runs(folders: Iterable[str | Path]) -> Runs:
 def _planned(folder: Path, comparison: Mapping[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
     """List the run folders that a comparison asks for, with what each run is asked for."""
     for cell in comparison["cells"]:
-        shared = {**cell["specification"], "row": cell["row"], "asked_parameters": comparison["parameters"]}
+        shared = {**cell["specification"], "row": cell["row"]}
+        if comparison["parameters"] is not None:
+            # The size that a comparison chose for a number of parameters is another one for each problem.
+            options = (comparison.get("options") or {}).get(shared["space"], {})
+            shared["asked_space"] = {**options, "parameters": comparison["parameters"]}
         for seed in comparison["seeds"]:
             yield folder / cell["folder"] / f"seed-{seed}", shared | {"seed": seed}
 
@@ -158,9 +163,15 @@ def _read(folder: Path, plan: Mapping[str, Any]) -> Record:
     description = {**_by_path(folder), **plan, **(content(BEGUN) or {})}
     if "regulariser" in description:
         raise ValueError("it holds an image; reports compare solutions of equations")
+    for key in ("problem_arguments", "space_options", "method_options"):
+        if not isinstance(description.get(key) or {}, dict):
+            raise ValueError(f"{BEGUN} is damaged ({key} is wrong)")
     # Files of an earlier try say nothing of a run that has failed.
     metrics = content("metrics.json") if failure is None else None
-    return Record(folder, description, metrics, tuple(_lines(folder / "history.jsonl")), failure)
+    record = Record(folder, description, metrics, tuple(_lines(folder / "history.jsonl")), failure)
+    if not isinstance(record.seed, int | None):
+        raise ValueError(f"it is damaged (its seed is {record.seed!r})")
+    return record
 
 
 def _by_path(folder: Path) -> dict[str, Any]:
@@ -206,11 +217,11 @@ def _lines(file: Path) -> list[Mapping[str, Any]]:
 
 
 def _distinct(records: Sequence[Record]) -> tuple[tuple[Record, ...], list[str]]:
-    """Keep one of the runs that are the same but for their folders."""
+    """Keep one of the runs with the same settings and seed."""
     kept: dict[Any, Record] = {}
     repeated = []
     for record in records:
         first = kept.setdefault((*record.key, record.seed), record)
         if first is not record:
-            repeated.append(f"{record.folder}: the same run as {first.folder}, which counts")
+            repeated.append(f"{record.folder}: settings and seed are those of {first.folder}, which counts")
     return tuple(kept.values()), repeated

@@ -35,14 +35,14 @@ def _about(contest: Contest) -> list[str]:
     name = contest.label(best)
     said = [f"{name} had the lowest median {TITLES[contest.measure]}: {number(best.median)} over {seeds}."]
     sure = [(g, d) for g, d in contest.differences if d.decided and d.ratio < 0]
-    fewer = [g for g, d in contest.differences if not d.n and d.wins >= ENOUGH]
-    unsure = [g for g, d in contest.differences if not (d.decided and d.ratio < 0) and g not in fewer]
+    hopeless = [g for g, _ in contest.differences if 0 < g.failed == len(g.records)]
+    unsure = [g for g, d in contest.differences if not (d.decided and d.ratio < 0) and g not in hopeless]
     if sure:
         rivals = _list([_factor(contest, *pair) for pair in sure])
         intervals = "interval excludes" if len(sure) == 1 else "intervals exclude"
         said.append(f"Paired by seed its error is lower than that of {rivals}: the 95 % {intervals} equality.")
-    if fewer:
-        said.append(f"Every run of {_list([contest.label(g) for g in fewer])} failed.")
+    if hopeless:
+        said.append(f"Every run of {_list([contest.label(g) for g in hopeless])} failed.")
     if unsure:
         why = "" if n >= ENOUGH else f", because {seeds} {'is' if n == 1 else 'are'} too few"
         said.append(f"Against {_list([contest.label(g) for g in unsure])} these runs cannot tell{why}.")

@@ -73,6 +73,7 @@ def error_spectra(contest: Contest, name: str) -> tuple[Figure | None, list[str]
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                warnings.filterwarnings("error", ".* has changed since the run")  # its reference, perhaps, too
                 values, reference, lengths = _on_grid(load_solution(record.folder))
             curves.append((style(group), contest.label(group), *spectrum(values - reference, lengths)))
             exact = spectrum(reference, lengths)

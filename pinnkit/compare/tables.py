@@ -108,7 +108,7 @@ def errors_table(contest: Contest) -> Table:
     rows = []
     for group in contest.groups:
         main = group.spreads.get(contest.measure)
-        middle = [_number(math.inf)] * 3
+        middle = [_number(math.inf if group.records else None)] * 3
         if main is not None:
             middle = [_number(main.median), _range(main.lower, main.upper), _range(*main.interval)]
         rows.append((
@@ -222,7 +222,5 @@ def costs_table(study: Study) -> Table:
 def failures_table(records: Sequence[Record]) -> Table:
     """List the runs that failed, diverged, were interrupted, or have not ended."""
     shown = [r for r in records if r.state in ("failed", "diverged") or not r.ended]
-    rows = [
-        (*map(_text, r.key), Cell(str(r.seed), r.seed), _text(r.state), _text(r.reason or NONE)) for r in shown
-    ]
+    rows = [(*map(_text, r.key), Cell(str(r.seed), r.seed), _text(r.state), _text(r.reason or NONE)) for r in shown]
     return Table("Failures", "", ("problem", "space", "method", "seed", "state", "reason"), tuple(rows))

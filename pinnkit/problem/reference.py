@@ -133,7 +133,7 @@ def _gradients_by_autograd(problem: Problem, x: Tensor) -> dict[str, Tensor] | N
                 for name, total in sums.items()
                 if total.requires_grad
             }
-    except (RuntimeError, TypeError, NotImplementedError):  # NumPy refuses tensors that need gradients
+    except Exception:  # a user's function, which without gradients has worked: NumPy refuses tensors that need them
         return None
     # What does not depend on x for torch is either constant or hidden from it; the differences will tell.
     zero = torch.zeros_like(x)

@@ -18,7 +18,7 @@ STATE = "state.json"
 def write_atomically(path: Path, text: str) -> None:
     """Write a text file so that readers see the old one or the new one, never a part."""
     temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w") as file:
+    with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -83,9 +83,10 @@ class RunFolder:
     def metrics(self) -> dict[str, Any] | None:
         """Read metrics.json; None where results have not been written to their end."""
         try:
-            return json.loads((self.path / "metrics.json").read_text())
+            found = json.loads((self.path / "metrics.json").read_text())
         except (OSError, ValueError):
             return None
+        return found if isinstance(found, dict) else None
 
     def has_checkpoint(self) -> bool:
         """Tell whether there is a checkpoint."""

@@ -88,6 +88,9 @@ def test_spaces_are_trained_on_the_same_points(name):
         (["poisson-hf", "--methods", "auto,adamm"], "unknown method 'adamm'. Did you mean 'adam'?"),
         (["poisson-hf", "--seeds", "0"], "a comparison needs at least one of the seeds, got none."),
         (["poisson-hf", "--seeds", "1,x"], "expected a whole number, got 'x'"),
+        (["poisson-hf", "--seeds", ""], "expected a whole number, got ''"),
+        (["poisson-hf", "--seeds", ","], "expected a whole number, got ''"),
+        (["poisson-hf", "--spaces", "kan", "--set", "grid=3"], "like --set problem.n=32; parts are problem, kan, auto"),
         (["poisson-hf", "--parameters", "0"], "the number of parameters must be positive, got 0."),
         (["poisson-hf", "--parameters", "4"], "4 parameters are too few for lrnn on poisson-hf, which has at least 12"),
         (["poisson-hf", "--budget", "0s"], "the budget must be positive and finite, got '0s'."),
@@ -167,7 +170,7 @@ def test_folders_that_are_no_comparison(tmp_path):
         write(tmp_path / "mine" / "notes.txt")
     with pytest.raises(pk.InputError, match="holds no comparison: it has no comparison.json"):
         read_description(tmp_path)
-    for text, complaint in (("{", "is damaged"), ("[]", "it lists no cells")):
+    for text, complaint in (("{", "is damaged"), ("[]", "it lists no cells"), ('{"cells": [1]}', "lists no cells")):
         (tmp_path / "comparison.json").write_text(text)
         with pytest.raises(pk.InputError, match=complaint):
             read_description(tmp_path)
@@ -177,8 +180,9 @@ def test_the_command_asks_for_the_same_again(tmp_path, monkeypatch):
     """From another folder, too: the recorded command makes the same description."""
     shutil.copy(pk.gallery.gallery()["poisson-hf"], tmp_path / "my problem.py")
     monkeypatch.chdir(tmp_path)
-    asked = {"problems": ("my problem.py",), "seeds": (4,), "parameters": 250, "budget": "3steps", "tolerance": 1e-7,
-             "options": {"problem": {"n": 2}, "lrnn": {"activation": "tanh"}}, "classical": False}  # fmt: skip
+    asked = {"problems": ("my problem.py",), "seeds": (4,), "parameters": 250, "budget": "3steps",
+             "tolerance": 1.2345678e-7, "options": {"problem": {"n": 2}, "lrnn": {"activation": "tanh"}},
+             "classical": False}  # fmt: skip
     old = write(tmp_path / "out", **asked)
     monkeypatch.chdir("/")
     words = shlex.split(old["command"])

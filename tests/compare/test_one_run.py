@@ -57,6 +57,12 @@ def test_a_damaged_failure_is_still_one(tmp_path):
     assert finished(tmp_path) and failure_of(tmp_path) == "unknown: its failure.json is damaged"
 
 
+def test_damaged_metrics_are_none(tmp_path):
+    for text in ("{", "[]"):
+        (tmp_path / "metrics.json").write_text(text)
+        assert not finished(tmp_path)
+
+
 def test_an_unfinished_run_begins_anew(tmp_path):
     where = tmp_path / "run"
     run_one(SMALL, str(where), 1, None)

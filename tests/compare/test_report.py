@@ -3,16 +3,17 @@ import json
 import math
 import re
 import shlex
+import shutil
 import sys
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import torch
 from commandline import run
 from run_folders import write_comparison, write_failure, write_run
 
 import pinnkit as pk
+from pinnkit.compare.figures import error_against_parameters
 from pinnkit.compare.records import read_runs
 from pinnkit.compare.report import repeat, report
 from pinnkit.compare.study import study
@@ -118,6 +119,13 @@ def test_times_are_those_of_the_estimates(folder):
     assert groups["lrnn"].typical.seed == 2
 
 
+def test_bars_of_failures_leave_the_figure(folder):
+    figure = error_against_parameters(study(read_runs([folder]).records).contests[0], "bars")
+    ticks = re.findall(r"<text[^>]*>([^<]*)</text>", figure.svg)
+    assert {"1e-4", "0.001"} <= {*ticks} and "10" not in ticks
+    assert figure.caption.endswith("bars that leave the figure end in failures.")
+
+
 def test_everything_typed_is_escaped(tmp_path):
     evil = "<script>alert(1)</script>\"'&{{ 7*7 }}|$x$"
     for seed in range(2):
@@ -141,7 +149,35 @@ def test_runs_are_told_apart_by_the_options_in_which_they_differ(tmp_path):
     write_run(tmp_path / "same/again", 0, 0.3, arguments={"n": 2})
     runs = read_runs([tmp_path])
     assert [record.problem for record in runs.records] == ["poisson-hf (n = 2)", "poisson-hf (n = 4)"]
-    assert len(runs.left_out) == 1 and "the same run as" in runs.left_out[0]
+    assert len(runs.left_out) == 1 and "settings and seed are those of" in runs.left_out[0]
+
+
+def test_of_two_that_are_the_same_the_one_that_has_ended_counts(tmp_path):
+    (write_run(tmp_path / "a", 0, 0.1) / "metrics.json").unlink()
+    write_run(tmp_path / "b", 0, 0.2)
+    (record,) = read_runs([tmp_path]).records
+    assert record.folder.name == "b" and record.ended
+
+
+@pytest.mark.parametrize(("settings", "counted"), [([{}, {"omega": 7.0}], 2), ([{}, {}], 1)])
+def test_comparisons_of_one_size_differ_in_what_was_asked(tmp_path, settings, counted):
+    for name, options in zip("ab", settings, strict=True):
+        folder = write_run(tmp_path / name / "poisson-hf/lrnn/adam/seed-0", 0, 0.1)
+        specification = json.loads((folder / "run.json").read_text()) | {"space_options": {"rank": 30, **options}}
+        (folder / "run.json").write_text(json.dumps(specification))
+        cell = {"folder": "poisson-hf/lrnn/adam", "row": "lrnn", "specification": specification}
+        asked = {"seeds": [0], "parameters": 400, "options": {"lrnn": options}, "cells": [cell]}
+        (tmp_path / name / "comparison.json").write_text(json.dumps(asked))
+    runs = read_runs([tmp_path])
+    assert len(runs.records) == counted and len(runs.left_out) == 2 - counted
+    assert {record.space for record in runs.records} in ({"lrnn (default)", "lrnn (omega = 7.0)"}, {"lrnn"})
+
+
+def test_a_group_without_an_end_has_not_failed(tmp_path):
+    write_run(tmp_path / "lrnn", 0, 0.1)
+    (write_run(tmp_path / "mlp", 0, 0.1, space="mlp") / "metrics.json").unlink()
+    report([tmp_path])
+    assert "| mlp | adam | 0, 1 missing | – | – | – | – |" in (tmp_path / "report.md").read_text()
 
 
 def test_what_a_comparison_asked_for_but_has_not_is_counted(tmp_path):
@@ -168,6 +204,9 @@ def test_damaged_folders_are_named_and_left_out(tmp_path):
     (tmp_path / "bad/metrics.json").write_text('{"relative_l2": ')
     write_run(tmp_path / "list", 2, 0.1)
     (tmp_path / "list/run.json").write_text("[]")
+    for name, content in (("options", {"space_options": [1]}), ("seed", {"seed": "x"})):
+        file = write_run(tmp_path / name, 5, 0.1) / "run.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | content))
     torn = write_run(tmp_path / "torn", 3, 0.1) / "history.jsonl"
     torn.write_text("nonsense\n" + torn.read_text())
     cut = write_run(tmp_path / "cut", 4, 0.1) / "history.jsonl"
@@ -175,8 +214,9 @@ def test_damaged_folders_are_named_and_left_out(tmp_path):
     ended = run("report", tmp_path)
     assert ended.code == 0 and "2 runs; written to" in ended.out
     notes = sorted(ended.err.strip().splitlines())
-    assert len(notes) == 3
-    said = ("bad: metrics.json is damaged", "list: run.json is damaged", "torn: history.jsonl is damaged (line 1)")
+    assert len(notes) == 5
+    said = ("bad: metrics.json is damaged", "list: run.json is damaged", "options: run.json is damaged (space_options",
+            "seed: it is damaged (its seed is 'x')", "torn: history.jsonl is damaged (line 1)")  # fmt: skip
     assert all(words in note for words, note in zip(said, notes, strict=True))
     assert "bad: metrics.json is damaged" in (tmp_path / "report.html").read_text()
 
@@ -245,6 +285,16 @@ def test_real_runs_have_pictures_spectra_and_commands_that_repeat_them(solved, t
     assert again["relative_l2"] == record.number("relative_l2")
 
 
+def test_a_file_that_has_changed_gives_no_spectrum(tmp_path):
+    file = tmp_path / "mine.py"
+    shutil.copy(pk.gallery.gallery()["poisson-hf"], file)
+    small = ("--space", "random-features", "--method", "least-squares", "--set", "method.start_size=20")
+    assert run("solve", file, *small, "--budget", "1steps", "--out", tmp_path / "run").code == 0
+    assert "mine.py has changed" not in report([tmp_path])[0].read_text()
+    file.write_text(file.read_text() + "# changed\n")
+    assert "mine.py has changed since the run" in report([tmp_path])[0].read_text()
+
+
 def test_runs_made_in_python_are_reported_without_a_command(tmp_path):
     interval = pk.Interval(0, 1)
     problem = pk.Problem(
@@ -257,7 +307,6 @@ def test_runs_made_in_python_are_reported_without_a_command(tmp_path):
     pk.solve(problem, pk.RandomFeatures(), pk.LeastSquares(), budget="1steps", out=tmp_path / "run")
     text = report([tmp_path])[0].read_text()
     assert "1 of the runs cannot" in text and "repeat it in Python" in text
-    assert torch.is_tensor(problem.reference(pk.Points(torch.zeros(1, 1), ("x",))))
 
 
 def test_the_method_that_auto_chose_is_named(tmp_path):
