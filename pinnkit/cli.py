@@ -273,7 +273,8 @@ def report(
     file, runs = write_report(folders, out)
     for line in runs.left_out:
         print(f"note: left out {line}", file=sys.stderr)
-    print(f"{len(runs.records)} runs; written to {file}")
+    count = len(runs.records)
+    print(f"{count} run{'s' * (count != 1)}; written to {file}")
 
 
 @app.command()

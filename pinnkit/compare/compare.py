@@ -57,14 +57,15 @@ def compare(
         device: "auto" or a torch device.
         classical: add the classical row.
         jobs: how many runs at a time, which share the cores evenly; None takes one for each core.
-        backend: "loky" makes processes on this machine, "dask" uses a cluster, whose workers must see the folder.
+        backend: "loky" makes processes on this machine, "dask" uses a cluster, whose workers must see the folder; a run
+            that kills its worker again and again is never reported there, and the call waits.
         address: of a Dask scheduler, as HOST:PORT; None makes a cluster of ``jobs`` workers on this machine.
         out: folder of the comparison; comparison.json says what is in it.
         observer: called after every run.
         announce: called with one line for each cell before anything runs.
 
     Returns:
-        How many runs there are, which ones failed and why.
+        How many runs there are, which ones failed and why, and the signal (Ctrl-C, too) that stopped them, if one did.
 
     Raises:
         InputError: something does not fit; nothing has been run then.

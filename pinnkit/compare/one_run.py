@@ -132,3 +132,6 @@ def _forget_peak_memory() -> None:
     """Let the peak of memory be that of this run, where the system can: processes make several runs."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
+    if torch.cuda.is_initialized():
+        for device in range(torch.cuda.device_count()):
+            torch.cuda.reset_peak_memory_stats(device)

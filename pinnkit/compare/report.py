@@ -180,7 +180,7 @@ def _machines(records: Sequence[Record]) -> list[tuple[int, list[tuple[str, str]
 
 
 def repeat(record: Record) -> str | None:
-    """Write the command line that makes a run again.
+    """Write the command line that makes a run again, beside the one that there is.
 
     Args:
         record: the run.
@@ -198,4 +198,4 @@ def repeat(record: Record) -> str | None:
         words += [word for name, value in (d.get(key) or {}).items() for word in ("--set", f"{part}.{name}={value}")]
     names = {"budget": "budget", "tol": "tolerance", "seed": "seed", "dtype": "dtype", "device": "device"}
     words += [word for flag, key in names.items() if key in d for word in (f"--{flag}", str(d[key]))]
-    return shlex.join([*words, "--out", str(record.folder)])
+    return shlex.join([*words, "--out", f"{record.folder}-again"])

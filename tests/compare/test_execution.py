@@ -95,7 +95,7 @@ def test_a_run_whose_process_dies_has_failed_and_no_other(tmp_path):
     file.write_text(text.replace("    square =", f"{body}    square ="))
     for n in (13, 1):
         options = {"problem": {"n": n}, "adam": {"points": 30, "boundary_points": 9}}
-        tally = pk.compare(str(file), ["lrnn"], ["adam"], seeds=2, budget="2steps", options=options, jobs=2,
+        tally = pk.compare(str(file), "lrnn", "adam", seeds=2, budget="2steps", options=options, jobs=2,
                            classical=False, out=tmp_path / str(n))  # fmt: skip
         assert tally.done == 2 and len(tally.failed) == (2 if n == 13 else 0)
     for where in (tmp_path / "13" / "deadly-n=13" / "lrnn" / "adam").iterdir():
