@@ -44,8 +44,8 @@ def image_space(name: str, **options: Any) -> nn.Module:
 
     Args:
         name: among `SPACES`.
-        options: of the network's class, for which there are other defaults here: LRNN has two layers of 144 neurons
-            with 8 components, free projections and omega 20; other spaces have three hidden layers as wide as the
+        options: of the network's class, for which there are other defaults here: LRNN has two layers of 206 neurons
+            with 4 components, free projections and omega 20; other spaces have three hidden layers as wide as the
             limit allows (our choice: with more components and spder the paper's LRNN takes twice as long for the same
             fit, and its omega of 30 leaves more streaks; these options were tuned on a slice of the abdomen).
 
@@ -58,7 +58,7 @@ def image_space(name: str, **options: Any) -> nn.Module:
     if name not in SPACES:
         raise NameNotFound("space for images", name, SPACES)
     if name == "lrnn":
-        defaults: dict[str, Any] = {"rank": 144, "components": 8, "depth": 2, "projection": "free", "omega": 20.0}
+        defaults: dict[str, Any] = {"rank": 206, "components": 4, "depth": 2, "projection": "free", "omega": 20.0}
         return LRNN(**defaults | options)
     if name == "deep-image-prior" or "width" in options:
         return SPACES[name](**options)
