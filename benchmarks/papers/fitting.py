@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pinnkit.compare.sizing import nearest
 from pinnkit.spaces import LRNN
 
 DECAYS, DECAY = 10, 0.8
@@ -33,13 +34,7 @@ def sized(make, count, inputs=2, outputs=1):
     def size(width):
         return parameters(make(width).build(bounds, outputs, torch.Generator()))
 
-    low, high = 1, 2
-    while size(high) < count:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if size(middle) <= count else (low, middle)
-    return make(min((low, high), key=lambda width: abs(size(width) - count)))
+    return make(nearest(size, count))
 
 
 @dataclass(frozen=True)

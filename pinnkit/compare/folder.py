@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..runs.checkpoint import write_atomically
-from ..runs.folder import dump
+from ..runs.folder import dump, read_object
 from .comparison import Cell, Comparison
 
 DESCRIPTION = "comparison.json"
@@ -59,15 +59,8 @@ def read_description(folder: Path) -> dict[str, Any]:
         InputError: there is none, or it is damaged.
     """
     file = folder / DESCRIPTION
-    try:
-        found = json.loads(file.read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{str(folder)!r} holds no comparison: it has no {DESCRIPTION}.") from None
-    except OSError as error:
-        raise InputError(f"cannot read {str(file)!r}: {error.strerror}.") from None
-    except ValueError as error:
-        raise InputError(f"{file} is damaged: {error}.") from None
-    cells = found.get("cells") if isinstance(found, dict) else None
+    found = read_object(file, f"{str(folder)!r} holds no comparison: it has no {DESCRIPTION}.")
+    cells = found.get("cells")
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise InputError(f"{file} is damaged: it lists no cells.")
     return found

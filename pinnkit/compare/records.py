@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ..errors import InputError
+from .folder import DESCRIPTION
 from .labels import labelled
+from .one_run import FAILURE
 
-ASKED, BEGUN, FAILED = "comparison.json", "run.json", "failure.json"
+BEGUN = "run.json"
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ def read_runs(folders: Iterable[str | Path]) -> Runs:
     for root in roots:
         if not root.is_dir():
             raise InputError(f"{str(root)!r} is no folder; give one that holds run folders, such as runs/.")
-        for file in sorted({*root.rglob(ASKED), *(p / ASKED for p in root.parents if (p / ASKED).is_file())}):
+        above = {parent / DESCRIPTION for parent in root.parents if (parent / DESCRIPTION).is_file()}
+        for file in sorted({*root.rglob(DESCRIPTION)} | above):
             try:
                 comparison = _object(file)
                 mine = dict(_planned(file.parent, comparison))
@@ -128,7 +131,7 @@ def read_runs(folders: Iterable[str | Path]) -> Runs:
                 continue
             asked[file.parent] = comparison
             planned |= {folder: plan for folder, plan in mine.items() if folder.is_relative_to(root)}
-        found = {file.parent for name in (BEGUN, FAILED) for file in root.rglob(name)}
+        found = {file.parent for name in (BEGUN, FAILURE) for file in root.rglob(name)}
         for folder in sorted(found - records.keys()):
             try:
                 records[folder] = _read(folder, planned.get(folder, {}))
@@ -159,7 +162,7 @@ def _read(folder: Path, plan: Mapping[str, Any]) -> Record:
     def content(name: str) -> dict[str, Any] | None:
         return _object(folder / name) if (folder / name).exists() else None
 
-    failure = content(FAILED)
+    failure = content(FAILURE)
     description = {**_by_path(folder), **plan, **(content(BEGUN) or {})}
     if "regulariser" in description:
         raise ValueError("it holds an image; reports compare solutions of equations")

@@ -64,17 +64,7 @@ class RunFolder:
         Raises:
             InputError: there is none, or it is damaged.
         """
-        try:
-            found = json.loads((self.path / "run.json").read_text())
-        except (FileNotFoundError, NotADirectoryError):
-            raise InputError(f"{str(self.path)!r} is no run folder: it has no run.json.") from None
-        except OSError as error:
-            raise InputError(f"cannot read {str(self.path / 'run.json')!r}: {error.strerror}.") from None
-        except ValueError as error:
-            raise InputError(f"{self.path / 'run.json'} is damaged: {error}.") from None
-        if not isinstance(found, dict):
-            raise InputError(f"{self.path / 'run.json'} is damaged: it holds no object.")
-        return found
+        return read_object(self.path / "run.json", f"{str(self.path)!r} is no run folder: it has no run.json.")
 
     def rewrite(self, changes: dict[str, Any]) -> None:
         """Change entries of run.json."""
@@ -136,6 +126,32 @@ class RunFolder:
             except json.JSONDecodeError:
                 break  # a kill in the middle of a line; what follows a checkpoint is made again anyway
         return records
+
+
+def read_object(file: Path, missing: str) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Args:
+        file: the file.
+        missing: what to say where there is none.
+
+    Returns:
+        Its content.
+
+    Raises:
+        InputError: it is missing, cannot be read, or is damaged.
+    """
+    try:
+        found = json.loads(file.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(missing) from None
+    except OSError as error:
+        raise InputError(f"cannot read {str(file)!r}: {error.strerror}.") from None
+    except ValueError as error:
+        raise InputError(f"{file} is damaged: {error}.") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{file} is damaged: it holds no object.")
+    return found
 
 
 def write_history(history: Sequence[dict[str, Any]], folder: Path) -> None:

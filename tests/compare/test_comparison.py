@@ -170,7 +170,7 @@ def test_folders_that_are_no_comparison(tmp_path):
         write(tmp_path / "mine" / "notes.txt")
     with pytest.raises(pk.InputError, match="holds no comparison: it has no comparison.json"):
         read_description(tmp_path)
-    for text, complaint in (("{", "is damaged"), ("[]", "it lists no cells"), ('{"cells": [1]}', "lists no cells")):
+    for text, complaint in (("{", "is damaged"), ("[]", "it holds no object"), ('{"cells": [1]}', "lists no cells")):
         (tmp_path / "comparison.json").write_text(text)
         with pytest.raises(pk.InputError, match=complaint):
             read_description(tmp_path)

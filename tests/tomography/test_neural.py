@@ -1,6 +1,7 @@
 """Networks as images: the split problem, the fields, the stopping."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,3 +168,11 @@ def test_errors(scan):
         ct.reconstruct(scan, nn.Linear(2, 1), budget="1s")
     with pytest.raises(InputError, match="channels must be whole numbers such as 16,24,32, got '8;8'"):
         ct.DeepImagePrior("8;8")
+
+
+def test_the_weight_is_an_eighth_of_the_smaller_one_where_the_noise_is_estimated():
+    scan = replace(ct.shepp_logan(views=24, counts=3e3, size=32), variance=None)
+    weights = [ct.TotalVariation(rule=rule).solve(scan).weight for rule in ("discrepancy", "whitest")]
+    assert max(weights) > 5 * min(weights)  # so that the rules can be told apart
+    found = ct.reconstruct(scan, LRNN(**SMALL), budget="2steps")
+    assert found.weight == pytest.approx(min(weights) / 8, rel=1e-5)
