@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,8 @@ def write_failure(folder: Path, reason: str, kind: str, details: str = "") -> No
 def run_one(specification: Mapping[str, Any], folder: str, threads: int, owner: int | None) -> Ending:
     """Make one run; whatever it raises is written down as its failure.
 
-    A run that was killed begins anew, so that all runs have their budget in one piece.
+    A run that was killed begins anew, so that all runs have their budget in one piece. One that another process is at
+    work on, such as a worker that a killed comparison left behind, is waited for; its result is taken if it has one.
 
     Args:
         specification: keywords of a `Specification`.
@@ -96,22 +97,45 @@ def run_one(specification: Mapping[str, Any], folder: str, threads: int, owner: 
     torch.set_num_threads(threads)
     _forget_peak_memory()
     try:
+        with _claimed(path):
+            return Ending(folder, failure_of(path)) if finished(path) else _run(specification, path)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _run(specification: Mapping[str, Any], folder: Path) -> Ending:
+    try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            shutil.rmtree(path, ignore_errors=True)
-            path.mkdir(parents=True)  # tells that it has begun, should the process die
+            for old in folder.iterdir():
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
             # An observer, because without one there would be a progress line.
-            _, outcome = solve_specification(Specification(**specification), path, lambda progress, budget: None)
+            _, outcome = solve_specification(Specification(**specification), folder, lambda progress, budget: None)
         notes = [" ".join(str(w.message).split()) for w in caught if issubclass(w.category, UserWarning)]
-        return Ending(folder, signal=outcome.signal, notes=tuple(dict.fromkeys(notes)))
+        return Ending(str(folder), signal=outcome.signal, notes=tuple(dict.fromkeys(notes)))
     except Exception as error:
         kind = type(error).__name__
         said = " ".join(str(error).split())
         reason = said if isinstance(error, InputError) else f"{kind}: {said}".removesuffix(": ")
-        write_failure(path, reason, kind, traceback.format_exc())
-        return Ending(folder, reason)
-    finally:
-        torch.set_num_threads(before)
+        write_failure(folder, reason, kind, traceback.format_exc())
+        return Ending(str(folder), reason)
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Make a run's folder, which tells that it has begun, and hold it alone.
+
+    The system lets go of it when the holder dies. Where it has no such locks, nothing is held.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def _end_with(owner: int) -> None:

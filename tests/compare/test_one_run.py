@@ -3,12 +3,15 @@
 import importlib
 import json
 import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 import pinnkit as pk
-from pinnkit.compare.one_run import FAILURE, failure_of, finished, run_one
+from pinnkit.compare.one_run import FAILURE, Ending, failure_of, finished, run_one
 from pinnkit.runs.solve import read_run
 
 SMALL = {"problem": "poisson-hf", "space": "lrnn", "space_options": {"rank": 5}, "method": "adam", "budget": "2steps",
@@ -97,3 +100,25 @@ def test_warnings_are_handed_back(tmp_path):
     changes = {"problem": "burgers-inverse", "space_options": {"rank": 4}}
     ending = run_one(SMALL | changes, str(tmp_path / "run"), 1, None)
     assert len(ending.notes) == 1 and "the noise of" in ending.notes[0]
+
+
+@pytest.mark.parametrize("result", [True, False])
+def test_a_run_that_another_process_is_at_work_on_is_waited_for(tmp_path, result):
+    """As a worker is that a killed comparison has left behind: it may end with a result, or without one."""
+    where = tmp_path / "run"
+    where.mkdir()
+    hold = (
+        "import fcntl, os, sys\nlock = os.open(sys.argv[1], os.O_RDONLY)\nfcntl.flock(lock, fcntl.LOCK_EX)\n"
+        "print(flush=True)\ninput()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", hold, where], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    other.stdout.readline()
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(run_one, SMALL, str(where), 1, None)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=1)
+        (where / "metrics.json" if result else where / "half").write_text('{"status": "converged"}')
+        assert {file.name for file in where.iterdir()} == {"metrics.json" if result else "half"}
+        other.kill()
+        assert waiting.result() == Ending(str(where))
+    assert finished(where) and (where / "run.json").exists() is not result and not (where / "half").exists()
