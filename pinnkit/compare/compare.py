@@ -36,7 +36,8 @@ def compare(
     """Solve problems in several spaces by several methods from several seeds, each run into a run folder.
 
     Runs with the same problem, method and seed start from the same random numbers. Methods that train have the same
-    collocation points in all spaces; least squares takes four for each function. Linear problems of at most three
+    collocation points in all spaces; least squares takes four for each function, and those of a smaller space are among
+    a larger one's. Linear problems of at most three
     coordinates get one more row, Chebyshev polynomials by least squares (or Ritz), which is the classical spectral
     method: the method refines it up to the number of parameters.
 

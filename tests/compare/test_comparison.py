@@ -1,6 +1,7 @@
 """What a comparison is made of, and which calls fit to which folder."""
 
 import importlib
+import itertools
 import json
 import shlex
 import shutil
@@ -78,6 +79,35 @@ def test_spaces_are_trained_on_the_same_points(name):
 
     assert torch.equal(points("lrnn", 3), points(name, 3))
     assert not torch.equal(points(name, 3), points(name, 4))
+
+
+@pytest.mark.parametrize("problem", ["poisson-hf", "poisson-lshape", "kovasznay"])
+def test_least_squares_takes_points_of_one_sequence(problem, monkeypatch):
+    """The points of a smaller space are among those of a larger one, and rounds share theirs."""
+    problem, taken = pk.load_problem(problem), []
+    collocation = Task.collocation
+
+    def recorded(task, *arguments):
+        found = collocation(task, *arguments)
+        taken[-1].append([block.points.coordinates for block in found.blocks])
+        return found
+
+    monkeypatch.setattr(Task, "collocation", recorded)
+    sizes = {"features": 12}, {"rank": 20}, {"features": 30}
+    for name, options in zip(("random-features", "lrnn", "random-features"), sizes, strict=True):
+        taken.append([])
+        run = pk.LeastSquares().start(Task(problem, make_space(name, options), 3))
+        run._candidate(0, 1.0, False)
+        run.round = 1
+        run._candidate(0, 2.0, False)
+        run._candidate(1, 2.0, False)
+    for found in taken:
+        for first, again, other in zip(*found, strict=True):
+            assert torch.equal(first, again) and (len(first) == 1 or not torch.equal(first, other))
+    for (small, *_), (large, *_) in itertools.pairwise(taken):
+        for few, many in zip(small, large, strict=True):
+            assert {*map(tuple, few.tolist())} <= {*map(tuple, many.tolist())}
+            assert len(few) < len(many) or len(many) == 1
 
 
 @pytest.mark.parametrize(

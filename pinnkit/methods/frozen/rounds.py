@@ -84,12 +84,11 @@ class Rounds(ABC):
 
     def _candidate(self, draw: int, spread: float, grouped: bool) -> tuple[float, Trial]:
         """Draw a space, solve for its head, and return what is made least (residual or energy) with it."""
-        generator = self.task.generator(self.round, draw)
-        trial = self.task.trial(self._sized(self.round), generator, spread, grouped)
+        trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread, grouped)
+        points = self.task.points(draw)
         if self.task.problem.nonlinear is None:
-            return solve_head(trial, self.task, generator, self.method.oversampling), trial
-        guess = self._guess()
-        return newton_head(trial, self.task, generator, self.method.oversampling, guess), trial
+            return solve_head(trial, self.task, points, self.method.oversampling), trial
+        return newton_head(trial, self.task, points, self.method.oversampling, self._guess()), trial
 
     @abstractmethod
     def _share(self, best: tuple[float, Trial], other: tuple[float, Trial]) -> float:

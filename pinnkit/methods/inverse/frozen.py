@@ -163,10 +163,10 @@ class InverseRun(Rounds):
         return 1.0
 
     def _fit(self, draw: int, spread: float, start: list[float]) -> Fit:
-        generator = self.task.generator(self.round, draw)
-        trial = self.task.trial(self._sized(self.round), generator, spread)
+        trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread)
         set_values(self.parameters, start)
-        return newton_inverse(trial, self.task, generator, self.method.oversampling, self.trial if self.round else None)
+        points, guess = self.task.points(draw), self.trial if self.round else None
+        return newton_inverse(trial, self.task, points, self.method.oversampling, guess)
 
     def step(self, budget: Budget) -> Step:
         """Solve one round."""
