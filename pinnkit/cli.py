@@ -210,6 +210,8 @@ def compare(
         print(f"  continue with: {tally.command}", file=sys.stderr)
         raise typer.Exit(128 + tally.signal)
     print(f"  report with: python -m pinnkit report {shlex.quote(str(folder))}")
+    if len(tally.failed) == tally.total:
+        raise typer.Exit(3)
 
 
 def _seeds(text: str) -> int | list[int]:

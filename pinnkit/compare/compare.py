@@ -58,8 +58,7 @@ def compare(
         device: "auto" or a torch device.
         classical: add the classical row.
         jobs: how many runs at a time, which share the cores evenly; None takes one for each core.
-        backend: "loky" makes processes on this machine, "dask" uses a cluster, whose workers must see the folder; a run
-            that kills its worker again and again is never reported there, and the call waits.
+        backend: "loky" makes processes on this machine, "dask" uses a cluster, whose workers must see the folder.
         address: of a Dask scheduler, as HOST:PORT; None makes a cluster of ``jobs`` workers on this machine.
         out: folder of the comparison; comparison.json says what is in it.
         observer: called after every run.

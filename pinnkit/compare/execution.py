@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -17,9 +18,6 @@ from ..runs.progress_line import duration
 from .one_run import Ending, failure_of, finished, run_one, write_failure
 
 BACKENDS = ("loky", "dask")
-PATIENCE = "10s"
-"""How long a Dask scheduler may take to answer."""
-
 Task = tuple[dict[str, Any], str]
 """The keywords of a specification, and the folder of its run."""
 
@@ -116,8 +114,7 @@ def execute(
     """Make runs; SIGINT and SIGTERM end the workers and leave finished runs as they are.
 
     A worker that dies, such as for want of memory, takes others along. Then the runs that had begun are made again one
-    by one, and one whose process dies alone has failed. Dask makes such a run again by itself; joblib never hears of
-    one that it gives up.
+    by one, and one whose process dies alone has failed. Dask tries such a run several times before it says so.
 
     Args:
         tasks: the runs.
@@ -129,7 +126,7 @@ def execute(
         observer: called after every run.
 
     Raises:
-        InputError: the cluster cannot be reached.
+        InputError: the cluster cannot be reached, or processes die before they begin a run.
     """
 
     def go(some: Sequence[Task], at_a_time: int) -> None:
@@ -147,7 +144,7 @@ def execute(
                 try:
                     go(left, jobs)
                     return
-                except _death() as death:
+                except _deaths() as death:
                     left = [task for task in left if not finished(Path(task[1]))]
                     tally.done = tally.total - tally.before - len(left)
                     # Runs may have ended that this process has not heard of.
@@ -155,7 +152,8 @@ def execute(
                     tally.failed |= {where: reason for where, reason in reasons.items() if reason is not None}
                     suspects = [task for task in left if Path(task[1]).exists()]
                     if not suspects:
-                        raise
+                        said = f"processes die before they begin a run; try fewer --jobs ({death})."
+                        raise InputError(said) from death
                     reason = str(death)
                 for suspect in suspects:
                     _alone(suspect, go, reason, tally, observer)
@@ -174,7 +172,7 @@ def _alone(
     """Make a run whose process may die, with no other beside it."""
     try:
         go([task], 1)
-    except _death():
+    except _deaths():
         because = "its process was killed, perhaps for want of memory"
         write_failure(Path(task[1]), because, "Killed", reason)
         tally.count(Ending(task[1], because))
@@ -187,44 +185,29 @@ def _endings(
     joblib = _joblib()
     owner = None if address is not None else os.getpid()
     calls = (joblib.delayed(run_one)(specification, folder, threads, owner) for specification, folder in tasks)
-    with _workers(backend, address, jobs):
+    if backend == "dask":
+        from .cluster import on_cluster
+
+        place, at_a_time, ahead = on_cluster(address, jobs), -1, "all"
+    else:
         # A pool of one would be this process itself; of two, one works where one run at a time is dispatched.
-        numbers = {"n_jobs": max(2, jobs), "pre_dispatch": jobs} if backend == "loky" else {"n_jobs": -1}
-        yield from joblib.Parallel(**numbers, return_as="generator_unordered", batch_size=1)(calls)
+        place, at_a_time, ahead = _processes(), max(2, jobs), str(jobs)
+    with place:
+        parallel = joblib.Parallel(at_a_time, pre_dispatch=ahead, return_as="generator_unordered", batch_size=1)
+        yield from parallel(calls)
 
 
 @contextmanager
-def _workers(backend: str, address: str | None, jobs: int) -> Iterator[None]:
-    """Have workers; they are killed where the block is left early."""
-    joblib = _joblib()
-    if backend == "loky":
-        from joblib.externals.loky import get_reusable_executor
+def _processes() -> Iterator[None]:
+    """Have processes of this machine; they are killed where the block is left early."""
+    from joblib.externals.loky import get_reusable_executor
 
-        with joblib.parallel_config(backend="loky"):
-            try:
-                yield
-            except BaseException:
-                get_reusable_executor().shutdown(wait=True, kill_workers=True)
-                raise
-        return
-    distributed = _distributed()
-    cluster = None
-    try:
-        if address is None:
-            cluster = distributed.LocalCluster(
-                n_workers=jobs, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs="CRITICAL"
-            )
-        client = distributed.Client(cluster or address, timeout=PATIENCE)
-    except (OSError, ValueError) as error:
-        said = " ".join(str(error).split())
-        raise InputError(f"no Dask scheduler answers at {address!r} ({said}); give its address as HOST:PORT.") from None
-    try:
-        with joblib.parallel_config(backend="dask"):
+    with _joblib().parallel_config(backend="loky"):
+        try:
             yield
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
+        except BaseException:
+            get_reusable_executor().shutdown(wait=True, kill_workers=True)
+            raise
 
 
 @contextmanager
@@ -245,11 +228,12 @@ def _stopping() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _death() -> type[Exception]:
+def _deaths() -> tuple[type[Exception], ...]:
     """Give what is raised where the process of a run has died."""
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    return BrokenProcessPool
+    distributed = sys.modules.get("distributed")
+    return (BrokenProcessPool,) if distributed is None else (BrokenProcessPool, distributed.KilledWorker)
 
 
 def _joblib() -> Any:

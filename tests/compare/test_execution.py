@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from commandline import ENVIRONMENT, run
+from joblib.externals.loky.process_executor import BrokenProcessPool
 
 import pinnkit as pk
 from pinnkit.compare.execution import Tally, check_backend
@@ -86,26 +87,43 @@ def test_a_killed_comparison_continues(tmp_path):
     assert {m["status"] for m in results(tmp_path / "out").values()} == {"budget spent"}
 
 
-def test_a_run_whose_process_dies_has_failed_and_no_other(tmp_path):
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_a_run_whose_process_dies_has_failed_and_no_other(tmp_path, backend):
     file = tmp_path / "deadly.py"
     text = pk.gallery.gallery()["poisson-hf"].read_text()
     # Not in the process that asks; the workers trace the problem, too.
     deadly = f"import os\n\nif n == 13 and os.getpid() != {os.getpid()}:\n    os.kill(os.getpid(), 9)\n"
     body = "".join(f"    {line}\n" for line in deadly.split("\n"))
     file.write_text(text.replace("    square =", f"{body}    square ="))
-    for n in (13, 1):
+    for n in (13, 1) if backend == "loky" else (13,):
         options = {"problem": {"n": n}, "adam": {"points": 30, "boundary_points": 9}}
         tally = pk.compare(str(file), "lrnn", "adam", seeds=2, budget="2steps", options=options, jobs=2,
-                           classical=False, out=tmp_path / str(n))  # fmt: skip
+                           classical=False, backend=backend, out=tmp_path / str(n))  # fmt: skip
         assert tally.done == 2 and len(tally.failed) == (2 if n == 13 else 0)
     for where in (tmp_path / "13" / "deadly-n=13" / "lrnn" / "adam").iterdir():
         failure = json.loads((where / "failure.json").read_text())
         assert failure["kind"] == "Killed" and "perhaps for want of memory" in failure["reason"]
 
 
+def test_processes_that_die_before_they_begin(tmp_path, monkeypatch):
+    def broken(*unused):
+        raise BrokenProcessPool("too little memory")
+        yield
+
+    monkeypatch.setattr(importlib.import_module("pinnkit.compare.execution"), "_endings", broken)
+    code, _, err = run("compare", "poisson-hf", "--spaces", "lrnn", *FAST, "--out", tmp_path / "out")
+    assert code == 2 and "try fewer --jobs (too little memory)." in err
+
+
+def test_a_comparison_of_which_nothing_came(tmp_path):
+    asked = ["compare", "poisson-hf", "--spaces", "lrnn", "--methods", "time-marching", "--seeds", "1"]
+    for before in ("", ", 1 of them before"):
+        code, text, _ = run(*asked, "--no-classical", "--out", tmp_path / "out")
+        assert code == 3 and f"1 of 1 runs done, 1 failed{before};" in text
+
+
 def test_an_address_that_does_not_answer(tmp_path, monkeypatch):
-    module = importlib.import_module("pinnkit.compare.execution")
-    monkeypatch.setattr(module, "PATIENCE", "0.2s")
+    monkeypatch.setattr(importlib.import_module("pinnkit.compare.cluster"), "PATIENCE", "0.2s")
     code, _, err = run("compare", "poisson-hf", "--spaces", "lrnn", *FAST, "--backend", "dask", "--address",
                        "127.0.0.1:9", "--out", tmp_path / "out")  # fmt: skip
     assert code == 2 and "no Dask scheduler answers at '127.0.0.1:9'" in err
