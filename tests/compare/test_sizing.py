@@ -56,7 +56,7 @@ def test_charts_count_where_the_method_adds_them():
 
 
 def test_least_squares_in_a_sized_space_is_one_round():
-    options, _ = sized("lrnn", {}, PROBLEM, pk.Auto(), 800)
+    options, _ = sized("lrnn", {}, PROBLEM, pk.Auto(), 1600)
     solution = pk.solve(PROBLEM, make_space("lrnn", options), pk.Auto(), budget="60s", tolerance=1e-15)
     assert solution.metrics["steps"] == 1 and "with all of" in solution.reason
 
