@@ -1,19 +1,23 @@
 """Networks as CT images at equal parameters and equal time, beside the classical reconstructions of the same scans.
 
     python benchmarks/tomography.py                          # 36 runs of two minutes; writes docs/ct.md and its figure
-    python benchmarks/tomography.py --views 20 --spaces lrnn siren --seconds 300
+    python benchmarks/tomography.py --views 20 --spaces lrnn siren --seconds 300 --seeds 3
     python benchmarks/tomography.py --report                 # only writes, from the runs that there are
 
 Each run is a command `python -m pinnkit solve ct-abdomen ...` with a folder under runs/tomography; what is there is not
-repeated, so that after a change of the code the folder must go. One run at a time, on as many threads as
-OMP_NUM_THREADS says.
+repeated, so that after a change of the code the folder must go. Each takes as many threads as OMP_NUM_THREADS says;
+--report takes all seeds that there are.
 """
 
 import argparse
+import itertools
 import json
+import math
 import shutil
+import statistics
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,41 +56,59 @@ class Case:
     def arguments(self):
         return {"views": self.views, "counts": self.counts}
 
-    def folder(self, space):
-        return RUNS / f"{self.views}-views-{self.noise.replace(' ', '-')}-{self.seconds}s" / space
-
-    def metrics(self, space):
-        file = self.folder(space) / "metrics.json"
-        return json.loads(file.read_text()) if file.exists() else None
+    @property
+    def home(self):
+        return RUNS / f"{self.views}-views-{self.noise.replace(' ', '-')}-{self.seconds}s"
 
 
-def solve(case, space):
+def folder(case, space, seed):
+    return case.home / f"{space}-seed-{seed}"
+
+
+def metrics(folder):
+    file = folder / "metrics.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def solve(case, space, seed):
     """Run the command, unless its folder holds the result."""
-    folder = case.folder(space)
-    if case.metrics(space) is None:
-        shutil.rmtree(folder, ignore_errors=True)  # of a run that was interrupted
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    where = folder(case, space, seed)
+    if metrics(where) is None:
+        shutil.rmtree(where, ignore_errors=True)  # of a run that was interrupted
+        where.parent.mkdir(parents=True, exist_ok=True)
         settings = [part for key, value in case.arguments.items() for part in ("--set", f"problem.{key}={value}")]
         command = [sys.executable, "-m", "pinnkit", "solve", "ct-abdomen", *settings, "--space", space,
-                   "--budget", f"{case.seconds}s", "--out", str(folder)]
-        with folder.with_suffix(".txt").open("w") as output:
+                   "--seed", str(seed), "--budget", f"{case.seconds}s", "--out", str(where)]  # fmt: skip
+        with where.with_suffix(".txt").open("w") as output:
             subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False)
-    found = case.metrics(space)
+    found = metrics(where)
     good = found is not None and found["psnr"] is not None
-    said = f"{found['psnr']:.2f} dB, SSIM {found['ssim']:.3f}" if good else f"failed; see {folder}.txt"
-    print(f"{case.title}, {space}: {said}", flush=True)
+    said = f"{found['psnr']:.2f} dB, SSIM {found['ssim']:.3f}" if good else f"failed; see {where}.txt"
+    print(f"{case.title}, {space}, seed {seed}: {said}", flush=True)
 
 
-def history(case, space):
-    return [json.loads(line) for line in (case.folder(space) / "history.jsonl").read_text().splitlines()]
+def median(case, space):
+    """Give the metrics of all seeds, and the medians of their numbers; None without any."""
+    folders = [case.home / file.parent.name for file in sorted(case.home.glob(f"{space}-seed-*/metrics.json"))]
+    runs = {int(where.name.rpartition("-")[2]): m for where in folders if (m := metrics(where)) and m["psnr"]}
+    if not runs:
+        return None
+    row = dict(next(iter(runs.values())), runs=runs)
+    for key in ("psnr", "ssim", "psnr_oracle", "data_residual", "chi_squared", "steps", "seconds"):
+        row[key] = None if row[key] is None else statistics.median(m[key] for m in runs.values())
+    for rival in ("FBP", "TV"):
+        level = row["references"][rival]["psnr"]
+        row[f"above {rival}"] = statistics.median(reached(case, space, seed, level) for seed in runs)
+    return row
 
 
-def reached(case, space, level):
-    """Give the seconds after which the PSNR stayed above a level until the end of the run."""
-    records = [(record["seconds"], record["psnr"] > level) for record in history(case, space)]
+def reached(case, space, seed, level):
+    """Give the seconds after which the PSNR stayed above a level until the end of the run; infinite if it did not."""
+    lines = (folder(case, space, seed) / "history.jsonl").read_text().splitlines()
+    records = [(record["seconds"], record["psnr"] > level) for record in map(json.loads, lines)]
     below = [place for place, (_, above) in enumerate(records) if not above]
     first = below[-1] + 1 if below else 0
-    return f"{records[first][0]:.0f}" if first < len(records) else "-"
+    return records[first][0] if first < len(records) else math.inf
 
 
 def table(case, found):
@@ -97,7 +119,9 @@ def table(case, found):
 
     def bold(row, key, form):
         text = format(row[key], form)
-        return f"**{text}**" if row[key] == best[key] else text
+        text = f"**{text}**" if row[key] == best[key] else text
+        values = [m[key] for m in row.get("runs", {}).values()]
+        return f"{text} ({min(values):{form}}, {max(values):{form}})" if len(values) > 1 else text
 
     lines = [
         f"### {case.title}", "",
@@ -107,17 +131,17 @@ def table(case, found):
     for name, row in rows.items():
         chi = "" if row["chi_squared"] is None else f"{row['chi_squared']:.3g}"
         ours = name in found
-        after = [f"{reached(case, name, references[rival]['psnr'])} s" if ours else "" for rival in ("FBP", "TV")]
+        after = [f"{row[f'above {rival}']:.0f} s" if ours else "" for rival in ("FBP", "TV")]
         lines.append(
             f"| {name} | {row['parameters'] if ours else ''} | {bold(row, 'psnr', '.2f')} | {bold(row, 'ssim', '.3f')} "
             f"| {format(row['psnr_oracle'], '.2f') if ours else ''} | {row['data_residual']:.1e} | {chi} "
-            f"| {row['steps'] if ours else row['iterations']} | {row['seconds']:.1f} | {' | '.join(after)} |"
+            f"| {row['steps' if ours else 'iterations']:.0f} | {row['seconds']:.1f} | {' | '.join(after)} |"
         )
-    return [*(line.replace("- s |", "- |") for line in lines), "", *verdicts(found, references), ""]
+    return [*(line.replace("inf s |", "- |") for line in lines), "", *verdicts(found, references), ""]
 
 
 def verdicts(found, references):
-    """Say whether a network earned its place, and LRNN the first one."""
+    """Say whether a network earned its place, and LRNN the first one, by medians and seed by seed."""
     name, best = max(found.items(), key=lambda pair: pair[1]["psnr"])
     both = ("psnr", "ssim")
     lost = [f"{rival} in {key.upper()}" for rival in RIVALS for key in both if best[key] <= references[rival][key]]
@@ -131,6 +155,12 @@ def verdicts(found, references):
         ]  # fmt: skip
         lines.append("Among networks of coordinates, LRNN " + (f"is **not** ahead of {', '.join(above)}." if above
                      else "is ahead in PSNR and SSIM."))  # fmt: skip
+        ours = fields["lrnn"]["runs"]
+        pairs = {key: [ours[k]["psnr"] - m["psnr"] for k, m in row["runs"].items() if k in ours]
+                 for key, row in fields.items() if key != "lrnn"}  # fmt: skip
+        if any(len(gains) > 1 for gains in pairs.values()):
+            told = (f"{key} {', '.join(f'{gain:+.2f}' for gain in gains)}" for key, gains in pairs.items())
+            lines.append(f"LRNN's PSNR minus that of others, seed by seed, in dB: {'; '.join(told)}.")
     if over := [key for key, row in found.items() if row["parameters"] > LIMIT]:
         lines.append(f"Over {LIMIT} parameters: {', '.join(over)}.")
     return lines
@@ -149,7 +179,8 @@ def picture(case, found):
         row = references[method.name]
         panels[f"{method.name}: {row['psnr']:.2f} dB, {row['ssim']:.3f}"] = method.reconstruct(scan).numpy()
     for name, row in sorted(found.items(), key=lambda pair: -pair[1]["psnr"]):
-        panels[f"{name}: {row['psnr']:.2f} dB, {row['ssim']:.3f}"] = np.load(case.folder(name) / "image.npy")
+        seed, shown = next(iter(row["runs"].items()))
+        panels[f"{name}: {shown['psnr']:.2f} dB, {shown['ssim']:.3f}"] = np.load(folder(case, name, seed) / "image.npy")
     body = np.argwhere(scan.truth > 0.5 * scan.water)
     top, left, bottom, right = *(body.min(0) - 4).clip(0), *(body.max(0) + 5)
     centre, width = scan.notes["window"]
@@ -172,28 +203,33 @@ def picture(case, found):
 
 def write(cases):
     """Write docs/ct.md from the runs that there are."""
-    known = {case: {space: m for space in SPACES if (m := case.metrics(space)) and m["psnr"]} for case in cases}
+    known = {case: {space: row for space in SPACES if (row := median(case, space))} for case in cases}
     known = {case: found for case, found in known.items() if found}
     if not known:
         sys.exit(f"there are no finished runs in {RUNS}; run without --report first.")
     first = next(iter(known))
-    record = json.loads((first.folder(next(iter(known[first]))) / "run.json").read_text())
+    space, row = next(iter(known[first].items()))
+    record = json.loads((folder(first, space, next(iter(row["runs"]))) / "run.json").read_text())
+    seeds = sorted({seed for found in known.values() for row in found.values() for seed in row["runs"]})
     shown = next((case for case in known if case.counts), first)
     picture(shown, known[shown])
     lines = [
         "# Networks as CT images", "",
         "Written by `python benchmarks/tomography.py`: the abdomen slice of pydicom-data (NIH Pancreas-CT, "
         "doi:10.7937/K9/TCIA.2016.tNB1kqBU), scanned on its grid of 512 x 512 pixels and reconstructed on 256 x 256; "
-        f"seed 0, {first.seconds} s a network, at most {LIMIT} parameters, {record['machine']['threads']} thread(s) of "
-        "one machine. Networks have the same loss, projector, start and total variation; they differ in what stands "
-        "for the image. Their names are those of `--space`, with their default options. The rates of all, LRNN's size "
-        "and frequency, were chosen on this slice; the frequencies and widths of the others' functions are those of "
-        "their papers.", "",
+        f"seeds {', '.join(map(str, seeds))} of the networks, the same noise, {first.seconds} s a network, at most "
+        f"{LIMIT} parameters, {record['machine']['threads']} thread(s) of one machine; steps tell how much of it a run "
+        "got. Networks have the same loss, projector, start and total variation; they differ in what stands for the "
+        "image. Their names are those of `--space`, with their default options. The rates of all, LRNN's size and "
+        "frequency, were chosen on this slice; the frequencies and widths of the others' functions are those of their "
+        "papers.", "",
         "PSNR and SSIM (`data_range=1`) are of the last iterate, chosen without the truth. The **oracle** is the best "
         "PSNR of any checkpoint, chosen with the truth in hand: it is no result, and shown only to tell what a better "
-        "stopping time would be worth. Bold: the best of all rows. The last two columns say when a network's PSNR was "
-        "last below that of FBP and TV. [tomography.md](tomography.md) explains the other columns.", "",
-        f"![{shown.title}](figures/ct.png)", "", f"Truth and reconstructions, {shown.title}: PSNR and SSIM.", "",
+        "stopping time would be worth. Numbers of networks are medians over seeds, with the least and the largest; "
+        "bold: the best of all rows. The last two columns say when a network's PSNR was last below that of FBP and TV. "
+        "[tomography.md](tomography.md) explains the other columns.", "",
+        f"![{shown.title}](figures/ct.png)", "",
+        f"Truth and reconstructions, {shown.title}, seed {seeds[0]}: PSNR and SSIM.", "",
     ]
     for case, found in known.items():
         lines += table(case, found)
@@ -207,13 +243,15 @@ def main():
     parser.add_argument("--counts", type=float, nargs="+", default=COUNTS, help="photons a ray; 0 for clean data")
     parser.add_argument("--spaces", nargs="+", default=[*SPACES], choices=[*SPACES])
     parser.add_argument("--seconds", type=int, default=SECONDS, help="for each network")
+    parser.add_argument("--seeds", type=int, default=1, help="how many: 0, 1, ...")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--report", action="store_true", help="only write docs/ct.md from what there is")
     options = parser.parse_args()
     cases = [Case(views, counts, options.seconds) for views in options.views for counts in options.counts]
     if not options.report:
-        for case in cases:
-            for space in options.spaces:
-                solve(case, space)
+        runs = itertools.product(cases, options.spaces, range(options.seeds))
+        with ThreadPoolExecutor(options.jobs) as pool:
+            list(pool.map(lambda run: solve(*run), runs))
     write(cases)
 
 
