@@ -65,8 +65,8 @@ def folder(case, space, seed):
     return case.home / f"{space}-seed-{seed}"
 
 
-def metrics(folder):
-    file = folder / "metrics.json"
+def metrics(where):
+    file = where / "metrics.json"
     return json.loads(file.read_text()) if file.exists() else None
 
 

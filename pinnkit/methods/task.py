@@ -59,7 +59,7 @@ class Task:
             mixed = (mixed * 6_364_136_223_846_793_005 + number + 1_442_695_040_888_963_407) % 2**63
         return torch.Generator().manual_seed(mixed)
 
-    def points(self, draw: int = 0) -> torch.Generator:
+    def points(self, draw: int) -> torch.Generator:
         """Give the source of a draw's collocation points: those of a smaller space are among a larger one's."""
         return self.generator(13, draw)
 
