@@ -26,6 +26,9 @@ SMALLER = (0.125, 0.25)
 DOUBTFUL = 1e-2
 """Draws that differ by more, with residuals smaller than that by as much again, suggest several solutions."""
 
+CLEAR = 1e-8
+"""Relative residuals up to this are those of a solution, and would only overstate its error (our choice)."""
+
 
 @dataclass(frozen=True)
 class FrozenSpaces:
@@ -114,8 +117,9 @@ class Rounds(ABC):
         # Measured first draw first, because where both are of one fixed basis it is the first one's correction.
         numerical = difference(pair[0][1], pair[1][1], self.task) * self._share(best, other)
         problem = self.task.problem
-        if problem.nonlinear is not None or problem.weak or problem.hard.rough and not problem.energies:
-            # Both draws may have found one and the same wrong function; its residual is large then. (Our choice.)
+        doubted = problem.nonlinear is not None or problem.weak or problem.hard.rough and not problem.energies
+        if doubted and best[0] > CLEAR:
+            # Both draws may have found one and the same wrong function, whose residual is large then.
             numerical = max(numerical, best[0])
         geometric = geometric_error(self.trial, self.task)
         self.round += 1
