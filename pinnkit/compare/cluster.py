@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import dask
@@ -29,7 +29,6 @@ class Cluster(ParallelBackendBase):
         """Keep the client."""
         super().__init__(nesting_level=0)
         self.client = client
-        self.futures: list[Any] = []
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         """Count the calls at a time: not one, which joblib would make in this process. The scheduler has them all."""
@@ -38,18 +37,12 @@ class Cluster(ParallelBackendBase):
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], None] | None = None) -> Any:
         """Hand a call to the scheduler; joblib hears when it has ended, however it did."""
         future = self.client.submit(func, pure=False)
-        self.futures.append(future)  # Dask forgets what nobody holds
         future.add_done_callback(callback)
         return future
 
     def retrieve_result_callback(self, out: Any) -> Any:
         """Give what a call returned, or raise what it raised."""
         return out.result()
-
-    def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Take back the calls that have not begun."""
-        self.client.cancel(self.futures)
-        self.futures = []
 
 
 @contextmanager
@@ -63,25 +56,23 @@ def on_cluster(address: str | None, jobs: int) -> Iterator[None]:
     Raises:
         InputError: no scheduler answers, or no cluster starts.
     """
-    cluster = None
-    try:
-        if address is None:
-            # Runs whose process dies are made again by who calls, one by one.
-            with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-                cluster = distributed.LocalCluster(
-                    n_workers=jobs, threads_per_worker=1, dashboard_address=None, memory_limit=0,
-                    silence_logs="CRITICAL",
-                )  # fmt: skip
-        client = distributed.Client(cluster or address, timeout=PATIENCE)
-    except (OSError, ValueError) as error:
-        said = " ".join(str(error).split())
-        if address is None:
-            raise InputError(f"no Dask cluster starts on this machine ({said}); take --backend loky.") from None
-        raise InputError(f"no Dask scheduler answers at {address!r} ({said}); give its address as HOST:PORT.") from None
-    try:
-        with parallel_config(backend=Cluster(client)):
-            yield
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
+    with ExitStack() as stack:
+        try:
+            cluster = address or stack.enter_context(_local(jobs))
+            client = stack.enter_context(distributed.Client(cluster, timeout=PATIENCE))
+        except (OSError, ValueError) as error:
+            said = " ".join(str(error).split())
+            if address is None:
+                raise InputError(f"no Dask cluster starts on this machine ({said}); take --backend loky.") from None
+            said = f"no Dask scheduler answers at {address!r} ({said}); give its address as HOST:PORT."
+            raise InputError(said) from None
+        stack.enter_context(parallel_config(backend=Cluster(client)))
+        yield
+
+
+def _local(jobs: int) -> distributed.LocalCluster:
+    # Runs whose process dies are made again by who calls, one by one.
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        return distributed.LocalCluster(
+            n_workers=jobs, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs="CRITICAL"
+        )
