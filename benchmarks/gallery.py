@@ -156,7 +156,7 @@ def picture(entry):
         FIGURES.mkdir(parents=True, exist_ok=True)
         image = Image.open(source).convert("RGB")
         image.thumbnail((900, 900))
-        image.quantize(128).save(FIGURES / f"{entry.name}.png", optimize=True)
+        image.quantize(256, Image.Quantize.MAXCOVERAGE).save(FIGURES / f"{entry.name}.png", optimize=True)
 
 
 def short(entry, metrics):
