@@ -6,6 +6,7 @@ from .domains import Annulus as Annulus
 from .domains import Ball as Ball
 from .domains import Box as Box
 from .domains import Disk as Disk
+from .domains import Feature as Feature
 from .domains import Interval as Interval
 from .domains import Mesh as Mesh
 from .domains import Points as Points

@@ -297,12 +297,17 @@ def new(path: Annotated[Path, typer.Argument(help="the file to write, such as my
 
 def _report(solution: Any, folder: Path, outcome: Any) -> None:
     """Print what came out, and end with the exit code that says how."""
+    from .methods import ILL_POSED
+
     m = solution.metrics
     print(f"{m['problem']}: {m['status']} ({m['reason']})")
     print(f"  {m['space']}, {m['method']}, {m['parameters']} parameters, {m['steps']} steps, {m['seconds']:.1f} s")
-    shown = {"relative_l2": m["relative_l2"], "estimated_error": m["estimated_error"], "residual": m["residual"]}
-    known = [f"{name} {value:.2e}" for name, value in shown.items() if value is not None]
+    names = ("relative_l2", "relative_variation", "max_error", "estimated_error", "residual")
+    known = [f"{name} {m[name]:.2e}" for name in names if m[name] is not None]
     print("  " + "  ".join(known if m["residual"] is not None else [*known, "residual not finite at some points"]))
+    if (m["amplification"] or 0.0) > ILL_POSED:
+        moved = 1e-6 * m["amplification"]
+        print(f"  ill-posed: noise in the data, 1e-6 of their size, moves the answer by {moved:.1e} of its own")
     for name, value in m.get("problem_parameters", {}).items():
         deviation = m.get("problem_parameter_errors", {}).get(name)
         print(f"  {name} = {value:.6g}" + ("" if deviation is None else f" +- {deviation:.2g}"))
@@ -317,6 +322,8 @@ def _report(solution: Any, folder: Path, outcome: Any) -> None:
     if m["status"] == "diverged":
         print(f"  the last good checkpoint is in {folder / 'checkpoint'}", file=sys.stderr)
         raise typer.Exit(3)
+    if not solution.status.usable:
+        raise typer.Exit(4)
 
 
 def _report_image(m: dict[str, Any], folder: Path, interruption: int | None) -> None:

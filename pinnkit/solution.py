@@ -15,7 +15,7 @@ from torch import Tensor
 from .domains import Points
 from .errors import InputError
 from .jets import LAPLACIAN, Derivatives, Key, evaluate, parse_derivative
-from .methods import Status, Task, Uncertainty, has_noise
+from .methods import Status, Task, Uncertainty, has_noise, scales
 from .problem import Problem, Trial, outside, reference_gradients, reference_values
 
 CHUNK = 4096
@@ -154,18 +154,22 @@ class Solution:
     def errors(self) -> dict[str, dict[str, float | None]]:
         """Measure the true errors at the validation points.
 
-        The relative H1 error is ``sqrt(sum(e^2 + |grad e|^2) / sum(v^2 + |grad v|^2))`` with e = u - v, v the
+        Relative errors are root-mean-squares: ``relative_l2`` over that of the reference, ``relative_variation`` over
+        that of the reference less its mean (see `scales`: an unknown that is zero or tiny beside the others is judged
+        by the size that the problem gives it). The relative H1 error is
+        ``sqrt(sum(e^2 + |grad e|^2) / sum(v^2 + |grad v|^2))`` with e = u - v, v the
         reference and grad the derivatives in space (also where there is time).
 
         Returns:
-            For each unknown that the reference knows: ``relative_l2``, ``max_error`` and ``relative_h1``, which is None
-            where the reference is a table or cannot be differentiated.
+            For each unknown that the reference knows: ``relative_l2``, ``relative_variation``, ``max_error`` and
+            ``relative_h1``, which is None where the reference is a table or cannot be differentiated.
         """
         found = reference_values(self.problem)
         if found is None:
             return {}
         points, reference = found
         values = self(points.coordinates).reshape(len(points), -1).to(torch.float64).cpu()
+        sizes = self._sizes(values, reference)
         slopes = reference_gradients(self.problem, points)
         gradients = None if slopes is None else self._gradients(points.coordinates)
         result: dict[str, dict[str, float | None]] = {}
@@ -173,7 +177,7 @@ class Solution:
             k = self.problem.unknowns.index(name)
             error = values[:, k] - exact
             result[name] = {
-                "relative_l2": _relative(error, exact),
+                **_relative_errors(error, exact, sizes[name]),
                 "max_error": error.abs().max().item(),
                 "relative_h1": None,
             }
@@ -193,8 +197,17 @@ class Solution:
             The error of each of these unknowns.
         """
         values = self(points).reshape(len(points), -1).to("cpu", torch.float64)
-        unknowns = self.problem.unknowns
-        return {name: _relative(values[:, unknowns.index(name)] - v, v) for name, v in reference.items()}
+        unknowns, sizes = self.problem.unknowns, self._sizes(values, reference)
+        return {
+            name: _relative_errors(values[:, unknowns.index(name)] - v, v, sizes[name])["relative_l2"]
+            for name, v in reference.items()
+        }
+
+    def _sizes(self, values: Tensor, reference: Mapping[str, Tensor]) -> dict[str, float]:
+        """Give the scale of each unknown, of the reference where it knows one."""
+        names = self.problem.unknowns
+        exact = torch.stack([reference.get(name, values[:, k]) for k, name in enumerate(names)], 1)
+        return dict(zip(names, scales(exact, self.task).tolist(), strict=True))
 
     def _gradients(self, points: Tensor) -> Tensor:
         """Evaluate the derivatives in space at points ``(n, d)``; float64 ``(n, s, K)``."""
@@ -232,6 +245,11 @@ class Solution:
         from .runs import write_solution
 
         write_solution(self, Path(folder))
+
+
+def _relative_errors(error: Tensor, exact: Tensor, scale: float) -> dict[str, float]:
+    off, size = (v.square().mean().sqrt().item() for v in (error, exact))
+    return {"relative_l2": off / max(size, scale), "relative_variation": off / scale}
 
 
 def _relative(error: Tensor, exact: Tensor) -> float:

@@ -12,10 +12,11 @@ import numpy as np
 from .records import Record, is_number
 from .statistics import Paired, Spread, ladder, mean_ranks, paired, spread, time_below
 
-NORMS = ("relative_l2", "relative_h1", "max_error", "estimated_error")
+NORMS = ("relative_l2", "relative_variation", "relative_h1", "max_error", "estimated_error")
 COSTS = ("seconds", "peak_memory_bytes", "parameters", "steps")
 TITLES = {
     "relative_l2": "relative L2 error",
+    "relative_variation": "error relative to what varies",
     "relative_h1": "relative H1 error",
     "max_error": "largest error",
     "estimated_error": "estimated relative error",

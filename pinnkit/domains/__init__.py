@@ -12,6 +12,8 @@ from .csg import Difference as Difference
 from .csg import Intersection as Intersection
 from .csg import Union as Union
 from .domain import Domain as Domain
+from .feature import Feature as Feature
+from .feature import importance as importance
 from .mesh import Mesh as Mesh
 from .points import Points as Points
 from .polygon import Polygon as Polygon

@@ -253,6 +253,21 @@ class Domain(ABC):
             x += draw(max(1, n // 4), 2, generator, "sobol", sector, self.contains, empty)
         return Points(torch.cat(x), self.names)
 
+    def around(self, feature: Any, n: int, generator: torch.Generator) -> Tensor:
+        """Draw points around a feature; see `Feature.place`.
+
+        Args:
+            feature: the feature.
+            n: how many.
+            generator: the source of randomness; nothing else is used.
+
+        Returns:
+            float64 `(n, d)` on the CPU.
+        """
+        empty = "the domain is empty around one of its features"
+        place = partial(_around, feature, self.bounds)
+        return draw(n, 2 * self.dimension, generator, "sobol", place, self.contains, empty)[0]
+
     def __or__(self, other: "Domain") -> "Domain":
         """Return the union."""
         from .csg import Union
@@ -295,3 +310,7 @@ class Domain(ABC):
 
 def _place(corner: Corner, unit: Tensor) -> tuple[Tensor]:
     return (corner.place(unit),)
+
+
+def _around(feature: Any, bounds: Tensor, unit: Tensor) -> tuple[Tensor]:
+    return (feature.place(unit, bounds),)

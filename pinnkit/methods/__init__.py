@@ -25,6 +25,9 @@ from .sampling import RAD as RAD
 from .sampling import RAR as RAR
 from .sampling import Resample as Resample
 from .sampling import Sampling as Sampling
+from .scales import scales as scales
+from .sensitivity import ILL_POSED as ILL_POSED
+from .sensitivity import amplification as amplification
 from .sequence import Sequence as Sequence
 from .soap import SOAP as SOAP
 from .stopping import Budget as Budget

@@ -9,14 +9,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .diagnosis import first_not_finite
 from .error_estimate import correction_size
+from .inverse.posterior import has_noise
 from .stopping import Budget, Status, Step, Stop
 from .task import Run, Task
 from .training import due
+from .verification import examine, foregone
 
 CHECKPOINT_SECONDS = 5.0
 RETRIES = 3
@@ -129,9 +131,11 @@ def drive(
             if stop is None and budget.spent >= 1:
                 stop = Stop(Status.BUDGET_SPENT, f"the budget of {budget} is spent")
             progress.estimated_error = _estimate(step, run, task, before, budget, stop)
-            if _within(progress.estimated_error, task):
+            if _within(progress.estimated_error, task) and (stop is None or stop.status is Status.BUDGET_SPENT):
                 reason = f"estimated error {progress.estimated_error:.1e} within {task.tolerance:g}"
                 stop = Stop(Status.CONVERGED, reason)
+            if stop is not None:
+                progress.estimated_error, stop = _judged(stop, progress.estimated_error, step.checked, run, task)
             progress.parameters = {p.name: p.item() for p in task.problem.trainable_parameters}
             progress.note, again = again or step.note, None
             progress.history.append(progress.record())
@@ -174,6 +178,29 @@ def _estimate(step: Step, run: Run, task: Task, before: float, budget: Budget, s
         return step.estimated_error
     ended = stop is not None and stop.status is not Status.INTERRUPTED
     return correction_size(run.trial, task) if ended or due(before, budget) else None
+
+
+def _judged(
+    stop: Stop, estimate: float | None, checked: bool, run: Run, task: Task
+) -> tuple[float | None, Stop | None]:
+    """Doubt a stop: what is unsaid or a mistake overrules any answer, and `converged` must stand a check."""
+    if stop.status in (Status.DIVERGED, Status.INTERRUPTED, Status.CONTRADICTORY):
+        return estimate, stop
+    if (verdict := foregone(task)) is not None and verdict.status is not None:
+        also = f"; {stop.reason}" if stop.status is Status.UNDETERMINED else ""
+        return max(estimate or 0.0, verdict.error), Stop(verdict.status, verdict.reason + also)
+    if (short := getattr(run, "shortfall", None)) is not None:
+        return estimate, replace(short, reason=f"{short.reason}; {stop.reason}")
+    if stop.status is not Status.CONVERGED or checked or has_noise(task.problem):
+        return estimate, stop
+    verdict = examine(run.trial, task, estimate or 0.0)
+    if estimate is not None:
+        estimate = max(estimate, verdict.error)
+    if verdict.status is not None:
+        return estimate, Stop(verdict.status, f"{stop.reason}; {verdict.reason}")
+    if estimate is not None and estimate > task.tolerance:
+        return estimate, None  # the method goes on
+    return estimate, Stop(stop.status, f"{stop.reason}; {verdict.reason}") if verdict.reason else stop
 
 
 def _within(estimate: float | None, task: Task) -> bool:

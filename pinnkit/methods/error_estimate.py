@@ -12,6 +12,7 @@ from ..jets import evaluate
 from ..problem import Trial, validation_points
 from ..spaces import LRNN
 from .frozen.head import solve_head
+from .scales import scales
 from .task import Task
 
 SIZE = 400
@@ -23,7 +24,7 @@ OVERSAMPLING = 8.0
 
 @torch.no_grad()
 def difference(one: Trial, other: Trial, task: Task) -> float:
-    """Measure the relative root-mean-square difference of two trial functions, the largest of the unknowns.
+    """Measure the root-mean-square difference of two trial functions relative to `scales`, the largest of the unknowns.
 
     Over one and the same basis (a module that is not drawn anew) they agree, however wrong they are; then it is the
     size of the first one's correction in another space.
@@ -40,7 +41,7 @@ def difference(one: Trial, other: Trial, task: Task) -> float:
     if torch.equal(one.columns(x[:8], 0), other.columns(x[:8], 0)):
         return correction_size(one, task)
     a, b = one(x), other(x)
-    return _largest_ratio((a - b).norm(dim=0), torch.maximum(a.norm(dim=0), b.norm(dim=0)))
+    return _largest_ratio(a - b, torch.maximum(scales(a, task), scales(b, task)))
 
 
 @torch.no_grad()
@@ -48,8 +49,8 @@ def correction_size(trial: Trial, task: Task) -> float:
     """Estimate the relative error of a trial function by a Newton step in a space it has never seen.
 
     The residual of the trial function u is a source of the linearised problem L'(u) e = -R(u), which is solved for
-    the correction e by least squares over an independent space; the estimate is |e| / |u + e|, root mean square, the
-    largest of the unknowns. (Our choice.)
+    the correction e by least squares over an independent space; the estimate is |e|, root mean square, relative to
+    the `scales` of u + e, the largest of the unknowns. (Our choice.)
 
     Args:
         trial: the trial function.
@@ -64,7 +65,7 @@ def correction_size(trial: Trial, task: Task) -> float:
     x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
     # The lift belongs to the trial function, not to the correction.
     e, u = best(x) - best.lift(x), trial(x)
-    return math.hypot(_largest_ratio(e.norm(dim=0), (u + e).norm(dim=0)), geometric_error(trial, task))
+    return math.hypot(_largest_ratio(e, scales(u + e, task)), geometric_error(trial, task))
 
 
 def _correction(trial: Trial, task: Task) -> tuple[float, Trial]:
@@ -126,9 +127,9 @@ def geometric_error(trial: Trial, task: Task) -> float:
     slopes = evaluate(trial, centres, [(axis,) for axis in range(centres.shape[1])])
     change = offsets[:, None] * torch.stack(list(slopes.values())).norm(dim=0)
     x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
-    return _largest_ratio(change.norm(dim=0), trial(x).square().mean(0).sqrt())
+    return (change.norm(dim=0) / scales(trial(x), task)).max().item()
 
 
-def _largest_ratio(parts: Tensor, wholes: Tensor) -> float:
-    """Divide unknown by unknown (by one where an unknown vanishes), and take the largest."""
-    return (parts / torch.where(wholes > 0, wholes, torch.ones_like(wholes))).max().item()
+def _largest_ratio(errors: Tensor, sizes: Tensor) -> float:
+    """Give the root-mean-square of errors ``(n, K)`` relative to sizes ``(K,)``, the largest of the unknowns."""
+    return (errors.square().mean(0).sqrt() / sizes).max().item()

@@ -49,6 +49,11 @@ class FallbackRun:
         return self.kept.trial
 
     @property
+    def shortfall(self) -> Stop | None:
+        """What is missing from the solution that is kept."""
+        return getattr(self.kept, "shortfall", None)
+
+    @property
     def name(self) -> str:
         """The methods that have been at work."""
         return self.method.name if self.second is None else f"{self.method.name}, {self.fallback.name}"

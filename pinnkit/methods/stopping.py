@@ -20,8 +20,16 @@ class Status(enum.Enum):
     BUDGET_SPENT = "budget spent"
     STALLED = "stalled"
     UNDETERMINED = "undetermined"
+    CONTRADICTORY = "contradictory"
+    UNRESOLVED = "unresolved"
     DIVERGED = "diverged"
     INTERRUPTED = "interrupted"
+
+    @property
+    def usable(self) -> bool:
+        """Whether the result is an answer, as good as its error estimate says."""
+        wrong = (Status.UNDETERMINED, Status.CONTRADICTORY, Status.UNRESOLVED, Status.DIVERGED)
+        return self not in wrong
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Step:
         estimated_error: relative error estimate, where the step made one.
         stop: set when the method is done.
         note: what else happened, for the history: a restart, or the next method's turn.
+        checked: whether a stop has been doubted already, as `examine` does.
     """
 
     loss: float
@@ -49,6 +58,7 @@ class Step:
     estimated_error: float | None = None
     stop: Stop | None = None
     note: str | None = None
+    checked: bool = False
 
 
 def diverged(loss: float) -> Step:

@@ -7,9 +7,11 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
+from ..domains import Feature
 from ..problem import Collocation, EnergyIntegral, Problem, Spectrum, Trial
-from ..spaces import LRNN, Charts, CornerMap, Space
+from ..spaces import LRNN, Charts, CoreMap, CornerMap, Space
 from .stopping import Budget, Step
 
 FREQUENCIES = 4096
@@ -27,6 +29,7 @@ class Task:
         tolerance: the relative error to stop at.
         dtype: of the trial function and the residuals.
         device: where they live.
+        features: places to be resolved, beside those of the problem's data.
     """
 
     problem: Problem
@@ -35,6 +38,7 @@ class Task:
     tolerance: float = 1e-10
     dtype: torch.dtype = torch.float64
     device: str = "cpu"
+    features: tuple[Feature, ...] = ()
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -46,10 +50,14 @@ class Task:
         # Periodic axes are embedded before the space sees them, where a cavity is no ball any more.
         cavities = [] if self.problem.periodic_axes else self.problem.domain.cavities
         helped = (space.frozen or space.spectral) and not isinstance(space, Charts)
-        corners = [
+        corners: list[CornerMap | CoreMap] = [
             CornerMap(c.vertex, c.bisector, c.exponent, c.cut[0], c.radius, c.cut[1] < c.farthest)
             for c in self.problem.corners
         ]
+        if not self.problem.periodic_axes:
+            bounds = self.problem.domain.bounds
+            features = (*self.problem.survey.features, *self.features)
+            corners += [CoreMap(f.centre, f.frame, f.farthest(bounds), bounds) for f in features]
         return Charts(space, cavities, corners=corners) if (cavities or corners) and helped else space
 
     def generator(self, *stream: int) -> torch.Generator:
@@ -73,6 +81,13 @@ class Task:
         """Functions that look like the solution, as far as its spectrum tells: operators are weighed by them."""
         return self.trial(self.suited(LRNN()).resized(TYPICAL), self.generator(0, 2))
 
+    @cached_property
+    def gains(self) -> Tensor:
+        """By how much each residual multiplies each unknown; see `operator_gains`."""
+        from .scales import operator_gains
+
+        return operator_gains(self)
+
     def discretisation(
         self, points: int, boundary_points: int, generator: torch.Generator
     ) -> Collocation | EnergyIntegral:
@@ -83,7 +98,9 @@ class Task:
 
     def collocation(self, points: int, boundary_points: int, generator: torch.Generator) -> Collocation:
         """Sample collocation points, and weigh the conditions by the typical functions: alike in the whole task."""
-        made = Collocation(self.problem, points, boundary_points, generator, self.dtype, self.device)
+        made = Collocation(
+            self.problem, points, boundary_points, generator, self.dtype, self.device, self.features
+        )
         made.balance(self.typical)
         return made
 

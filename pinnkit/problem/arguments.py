@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..domains import Domain, Time
+from ..domains import Domain, Feature, Time
 from ..errors import InputError
 from .parameter import Parameter
 
 
 def check_arguments(
-    domain: Any, unknowns: Any, equations: Any, energy: Any, weak: Any, conditions: Any, parameters: Any
+    domain: Any, unknowns: Any, equations: Any, energy: Any, weak: Any, conditions: Any, parameters: Any, features: Any
 ) -> None:
     """Check that the arguments of a `Problem` are of the kinds it takes.
 
@@ -23,6 +23,7 @@ def check_arguments(
         weak: see there.
         conditions: see there.
         parameters: see there.
+        features: see there.
 
     Raises:
         InputError: one of them is something else; the message says what.
@@ -40,7 +41,7 @@ def check_arguments(
         raise InputError(f"equations must be a dict such as {{'poisson': lambda u: u.laplacian}}, got {equations!r}.")
     if not equations and energy in (None, [], ()) and weak in (None, [], ()):
         raise InputError("a problem needs at least one equation, an energy or a weak form.")
-    for name, value in [("conditions", conditions), ("parameters", parameters)]:
+    for name, value in [("conditions", conditions), ("parameters", parameters), ("features", features)]:
         if not isinstance(value, Sequence) or isinstance(value, str):
             raise InputError(f"{name} must be a list: write {name}=[...], got {value!r}.")
     for condition in conditions:
@@ -49,6 +50,10 @@ def check_arguments(
                 "each condition must be an object such as pk.Dirichlet(u=0.0, on=domain.boundary) or "
                 f"pk.Condition(lambda u: u.x, on=...), got {condition!r}."
             )
+    for feature in features:
+        if not isinstance(feature, Feature):
+            raise InputError(f"each feature must be one such as pk.Feature([0.5, 0.5], width=0.01), got {feature!r}.")
+        feature.check(domain)
     for parameter in parameters:
         if not isinstance(parameter, Parameter):
             raise InputError(f"each parameter must be one such as pk.Parameter('nu', 0.1), got {parameter!r}.")

@@ -10,15 +10,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Boundary, Domain, Points, SpaceTime
+from ..domains import Boundary, Domain, Feature, Points, SpaceTime, importance
+from ..domains.feature import SHARE
 from ..jets import Key
 from .problem import Problem
-from .residual import Residual
+from .residual import FixedPoints, Residual
 from .trial import Trial
 from .weak_system import WeakBlock
 
 CHUNK_NUMBERS = 2**19
 """How many numbers the columns of one chunk of points may have, before derivatives; 4 MB stay near the cores."""
+POOL = 16
+"""Boundary points, for each one that is used, of which those near a feature are chosen."""
+EVALUATED = {True: 512, False: 8192}
+"""Points at which a residual is evaluated at a time: of one space, all that it makes of them stays near the cores;
+other functions may be those of many windows in time."""
 
 
 class Block:
@@ -36,8 +42,11 @@ class Block:
         self.derivatives, self.values, self.by_unknown = residual.derivatives, residual.values, residual.by_unknown
 
     def evaluate(self, trial: Callable[[Any], Any]) -> Tensor:
-        """Evaluate the residual, unweighted, one number a row."""
-        return self.points.average(self.residual(self.values(trial, self.points), self.points))
+        """Evaluate the residual, unweighted, one number a row; by chunks where no gradient is asked for."""
+        step = len(self.points) if torch.is_grad_enabled() else EVALUATED[isinstance(trial, Trial)]
+        parts = [self.points[start : start + step] for start in range(0, len(self.points), max(step, 1))]
+        found = [self.residual(self.values(trial, part), part) for part in parts]
+        return self.points.average(torch.cat(found))
 
     def system(
         self,
@@ -77,6 +86,7 @@ class Collocation:
         generator: source of random numbers.
         dtype: of points and residuals.
         device: where they live.
+        features: around which there are more points, beside those of the problem's data.
     """
 
     def __init__(
@@ -87,23 +97,30 @@ class Collocation:
         generator: torch.Generator,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
+        features: Sequence[Feature] = (),
     ) -> None:
         """Sample the points; see the class."""
+        features = [*problem.survey.features, *features]
         self.problem = problem
         self.blocks: list[Block | WeakBlock] = []
+        # Factors of the squared residuals, a number or one for each row: adaptive weights and importance.
+        self.factors: list[Tensor | None] = []
         drawn = []
         if problem.weak:
             self.blocks.append(WeakBlock(problem, points, dtype, device))
+            self.factors.append(None)
         else:
-            interior = problem.equations[0].sample(points, generator)
+            interior = _crowded(problem, problem.equations[0], points, generator, features)
             drawn = [(residual, interior) for residual in problem.equations]
         for residual, share in zip(problem.soft, _shares(problem, boundary_points), strict=True):
-            drawn.append((residual, residual.sample(share, generator)))
+            drawn.append((residual, _crowded(problem, residual, share, generator, features)))
+        bounds = problem.domain.bounds
         for residual, here in drawn:
             residual.check(here)
+            even = isinstance(residual.region, Domain) and bool(features)
+            factor = importance(here.coordinates, features, bounds).to(device, dtype) if even else None
+            self.factors.append(factor)
             self.blocks.append(Block(residual, here.to(dtype, device)))
-        # Factors of the squared residuals, a number or one for each row: adaptive weights and importance.
-        self.factors: list[Tensor | None] = [None] * len(self.blocks)
 
     def residuals(self, trial: Callable[[Any], Any]) -> list[Tensor]:
         """Evaluate the residual of each block, unweighted, one number a row."""
@@ -227,6 +244,30 @@ def _rows(
             total.addcmul_(slope[:, None].expand_as(total), columns[key])
         parts.append(total)
     return torch.cat(parts, 1), -result
+
+
+def _crowded(
+    problem: Problem, residual: Residual, n: int, generator: torch.Generator, features: Sequence[Feature]
+) -> Points:
+    """Draw points for a residual: about n, and half as many more around features."""
+    points = residual.sample(n, generator)
+    if not features or isinstance(residual.region, FixedPoints) or points.rows is not None or _ends(residual.region):
+        return points
+    share = max(1, math.ceil(SHARE * n / len(features)))
+    if isinstance(residual.region, Domain):
+        more = [residual.region.around(feature, share, generator) for feature in features]
+        return Points(torch.cat([points.coordinates, *more]), points.names)
+    assert isinstance(residual.region, Boundary)
+    pool = residual.region.sample(POOL * n, generator)
+    chosen = []
+    for feature in features:
+        density = feature.density(pool.coordinates, problem.domain.bounds)
+        chosen.append(torch.multinomial(density, min(share, len(pool)), generator=generator))
+    near = pool[torch.cat(chosen)]
+    assert points.normals is not None and near.normals is not None
+    return Points(
+        torch.cat([points.coordinates, near.coordinates]), points.names, torch.cat([points.normals, near.normals])
+    )
 
 
 def _shares(problem: Problem, total: int) -> list[int]:

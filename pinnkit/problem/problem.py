@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..domains import Boundary, Domain, Points, SpaceTime
+from ..domains import Boundary, Domain, Feature, Points, SpaceTime
 from ..errors import InputError
 from ..spaces import Space, as_space
 from .arguments import check_arguments
 from .conditions import Periodic, check_place
 from .corners import singular_corners
+from .coverage import unsaid
 from .energy import second_order, state_energies
 from .hard import HardConditions
 from .known import KnownPart
@@ -24,6 +25,7 @@ from .parameter import Parameter
 from .quantity import Quantity, state_quantities
 from .reference import check_reference
 from .residual import Coordinates, Residual, Values, bind
+from .survey import Survey
 from .trial import PeriodicEmbedding, Trial
 from .weak import WeakForm, state_weak
 
@@ -50,6 +52,7 @@ class Problem:
         parameters: the named parameters that the equations use.
         name: a short name, for reports.
         quantities: what is to be read off the solution, by name.
+        features: where something happens on a small scale (`Feature`), beside what the data show by themselves.
         lift: a known part of the solution, such as a singular one, that is added to the functions of the space: a
             function of points that gives a tensor, or a dict of them by unknown.
         space: the trial space that suits the problem, where no other is asked for; None leaves it to the method.
@@ -73,9 +76,10 @@ class Problem:
         space: nn.Module | None = None,
         quantities: Mapping[str, Quantity] | None = None,
         lift: Callable[[Points], Any] | None = None,
+        features: Sequence[Feature] = (),
     ) -> None:
         """Check and trace the problem; see the class."""
-        check_arguments(domain, unknowns, equations, energy, weak, conditions, parameters)
+        check_arguments(domain, unknowns, equations, energy, weak, conditions, parameters, features)
         generator = torch.Generator().manual_seed(0)
         # First of all, because an empty domain has an empty boundary, too, and is the better thing to complain of.
         inside = domain.interior(TRACE_POINTS, generator)
@@ -89,7 +93,7 @@ class Problem:
         if clash := set(self.unknowns) & set(domain.names):
             raise InputError(f"{clash.pop()!r} names both an unknown and a coordinate; rename one.")
         self.conditions = tuple(conditions)
-        self.parameters = tuple(parameters)
+        self.parameters, self.features = tuple(parameters), tuple(features)
         space_axes = range(domain.dimension - isinstance(domain, SpaceTime))
         self.coordinates = Coordinates(domain.names, tuple(space_axes))
         self.hard = HardConditions(self.conditions, self.unknowns, domain)
@@ -131,6 +135,7 @@ class Problem:
         if lift is not None and any(condition.hard for condition in self.conditions):
             raise InputError("a lift and hard conditions would disagree; make the conditions soft.")
         self.known = None if lift is None else KnownPart(lift, self.unknowns, domain.names, inside)
+        self.survey = Survey(self)
         self.quantities = state_quantities(quantities or {}, self.unknowns, domain, self.coordinates)
         # Here, because the reference is used after the solve, when a mistake in it would cost the solution.
         check_reference(self, inside)
@@ -158,6 +163,11 @@ class Problem:
     def factors(self) -> list[Residual]:
         """What the weak form multiplies test functions and their derivatives by."""
         return [factor.residual for form in self.weak for factor in form.factors]
+
+    @cached_property
+    def unsaid(self) -> list[str]:
+        """What the conditions leave open for sure, in words; see `coverage`."""
+        return unsaid(self)
 
     @property
     def trainable_parameters(self) -> list[Parameter]:

@@ -22,6 +22,8 @@ from .weak import WeakForm
 GRID = {1: 2048, 2: 256, 3: 48}
 SIGNIFICANT = 1e-3
 ROUNDING = 1e-9
+HIDDEN = 4.0
+"""Up to about so many widths the spectrum does not see a feature."""
 
 
 class Spectrum:
@@ -55,6 +57,9 @@ class Spectrum:
         points = Points(torch.cartesian_prod(*axes).reshape(-1, d), problem.coordinates.names)
         one = torch.hann_window(n, dtype=torch.float64)
         window = _product_window([one] * d)
+        for feature in problem.survey.features:  # they have functions of their own
+            away = feature.distance(points.coordinates) / HIDDEN
+            window = window * -torch.expm1(-0.5 * away.square()).reshape(window.shape)
         omegas = [2 * math.pi * torch.fft.fftfreq(n, d=((high - low) / n).item(), dtype=torch.float64)
                   for low, high in bounds.T]
         omega = torch.cartesian_prod(*omegas).reshape(-1, d)

@@ -6,10 +6,12 @@ import math
 from typing import Any
 
 from ..domains import Mesh
-from ..methods import Auto, FallbackRun, March, Method, Outcome, Run, Task, Uncertainty, energy_residual
+from ..methods import Auto, FallbackRun, March, Method, Outcome, Run, Task, Uncertainty, amplification, energy_residual
 from ..problem import Trial
 from ..solution import Solution
 from .provenance import peak_memory
+
+NORMS = ("relative_l2", "relative_variation", "relative_h1", "max_error")
 
 
 def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> dict[str, Any]:
@@ -47,12 +49,15 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
         "loss": progress.loss,
         "residual": _residual(task, trial),
         "estimated_error": last[-1] if last else None,
-        **{norm: _largest([e[norm] for e in errors.values()]) for norm in ("relative_l2", "relative_h1", "max_error")},
+        **{norm: _largest([e[norm] for e in errors.values()]) for norm in NORMS},
+        "amplification": amplification(trial, task),
         "seed": task.seed,
         "dtype": str(task.dtype).removeprefix("torch."),
         "device": task.device,
         "peak_memory_bytes": peak_memory(task.device),
     }
+    if sights := task.problem.survey.sights:
+        metrics["features"] = [sight.text for sight in sights]
     if len(errors) > 1:
         metrics["errors"] = errors
     if task.problem.quantities:

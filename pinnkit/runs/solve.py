@@ -110,7 +110,8 @@ def solve_specification(
         specification: the run.
         out: the run folder.
         observer: called after every step.
-        announce: called with one line that says what the automatic method chose and why.
+        announce: called with one line that says what the automatic method chose and why, and one for each feature of
+            the data.
 
     Returns:
         The solution, and how the run ended.
@@ -265,6 +266,11 @@ def _execute(
         folder.begin(description | {"chosen": choice} | provenance())
     if choice is not None:
         announce(choice)
+    for sight in task.problem.survey.sights:
+        announce(sight.text)
+    # What will end badly is told before the work, too.
+    for text in [*task.problem.unsaid, *task.problem.survey.doubts]:
+        announce(f"beware: {text}")
     return _finish(task, run, method, budget, folder, Progress(), observer, signals, reference)
 
 

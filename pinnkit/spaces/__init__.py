@@ -3,6 +3,7 @@
 from .analytic_kernels import AnalyticKernels as AnalyticKernels
 from .charts import Charts as Charts
 from .chebyshev import Chebyshev as Chebyshev
+from .core import CoreMap as CoreMap
 from .corner import CornerMap as CornerMap
 from .corner import PolarMap as PolarMap
 from .fourier_features import FourierFeatures as FourierFeatures

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .core import CoreMap
 from .corner import CornerMap, PolarMap
 from .space import Space
 
@@ -44,13 +45,14 @@ class Charts(Space):
     needs frequencies of the order of a few over their radius. In inverted coordinates the part of the solution that
     decays from a hole is smooth again (the decomposition behind Laurent series). Each cavity has the functions of a
     space of low frequency in y, and :math:`\log |y|^2` in two dimensions or :math:`|y|^{d-2}` above. (Our choice.)
-    At corners derivatives are unbounded; see `CornerMap` for the coordinates in which they are not.
+    At corners derivatives are unbounded, and at features large; see `CornerMap` and `CoreMap` for the coordinates in
+    which they are not.
 
     Args:
         space: the part on the domain.
         cavities: centre ``(d,)`` and radius of each.
         around: the part around each cavity and corner; of the same kind by default.
-        corners: the map of each corner.
+        corners: the map of each corner or feature.
 
     Raises:
         InputError: there is neither cavity nor corner.
@@ -67,7 +69,7 @@ class Charts(Space):
         space: Space,
         cavities: Sequence[tuple[Tensor, float]] = (),
         around: Space | None = None,
-        corners: Sequence[CornerMap | PolarMap] = (),
+        corners: Sequence[CornerMap | PolarMap | CoreMap] = (),
     ) -> None:
         """Keep the parts; see the class."""
         super().__init__()

@@ -60,6 +60,7 @@ def test_missing_conditions_are_counted():
         conditions=[pk.Dirichlet(u=0.0, on=LINE.boundary["left"])],
     )
     assert reason(line) == (
+        "too little is said about u: an equation of order 2 needs 2 conditions at the ends of the line, and has 1; "
         "the problem does not determine u: there is a function that changes no residual; is a condition missing?"
     )
     assert "functions that change no residual" in reason(poisson())

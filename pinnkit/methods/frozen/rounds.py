@@ -6,9 +6,10 @@ import itertools
 import math
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ...domains import Feature
 from ...errors import InputError
 from ...problem import Trial
 from ...spaces import LRNN, Space
@@ -16,16 +17,25 @@ from ...spaces.space import whole
 from ..error_estimate import difference, geometric_error
 from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
+from ..verification import BOUND, examine
+from .contradiction import contradiction
 from .head import solve_head
 from .newton import newton_head
-from .null_space import undetermined
+from .null_space import amplified, undetermined
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
+DECISIVE, PROMISING = 0.03, 3
+"""Relative residuals above the first say little about spreads; up to there so many of the best ones go on. (Our choice:
+at one tenth, an advected wave still prefers spreads that are far too small.)"""
+STEEP = 3.0
+"""A neighbouring spread that is worse by this factor is not tried in the next round; the one on the other side is."""
 SMALLER = (0.125, 0.25)
 """In many dimensions the frequencies of plane waves add up."""
 DOUBTFUL = 1e-2
 """Draws that differ by more, with residuals smaller than that by as much again, suggest several solutions."""
 
+CONFLICT, LEVEL = 1e-3, 0.9
+"""A relative residual above the first, that has not fallen by the second part, suggests a contradiction."""
 CLEAR = 1e-8
 """Relative residuals up to this are those of a solution, and would only overstate its error (our choice)."""
 
@@ -55,8 +65,9 @@ class FrozenSpaces:
 class Rounds(ABC):
     """Rounds at work: each draws two independent spaces of one size, and the next ones are twice as large.
 
-    Frequencies are spread around the spectrum of the data by as many cells as give the best solution. So it is chosen,
-    in more than three dimensions, whether functions depend on groups of coordinates or on all of them.
+    Frequencies are spread around the spectrum of the data by as many cells as give the best solution: all spreads are
+    tried until the residual says something, then the neighbours of the best one, the smaller or the larger one in turn.
+    So it is chosen, in more than three dimensions, whether functions depend on groups of coordinates or on all of them.
 
     Args:
         method: the options.
@@ -72,6 +83,8 @@ class Rounds(ABC):
         self.grouped = True
         self.draw = 0
         self.grows = self.space.resized(2) is not self.space
+        self.residual, self.side = math.inf, 0.0
+        self.promising: list[float] = []
         self.trial: Trial = task.trial(self._sized(0), task.generator(0, 0), 1.0)
 
     def _size(self, number: int) -> int:
@@ -100,16 +113,15 @@ class Rounds(ABC):
     def step(self, budget: Budget) -> Step:
         """Solve one round."""
         started = time.perf_counter()
-        spreads: tuple[float, ...] = (1.0,)
-        if self.space.spectral:
-            spreads = (self.spread, 2 * self.spread) if self.round else SPREADS
+        spreads = self._spreads()
         many = self.space.spectral and self.task.spectrum.interactions is not None
         groupings: tuple[bool, ...] = (self.grouped,)
         if many and not self.round:
             spreads, groupings = (*SMALLER, *spreads), (True, False)
         ways = itertools.product(spreads, groupings)
         tried = [(*self._candidate(0, *way), *way) for way in ways]
-        *first, self.spread, self.grouped = min(tried, key=lambda entry: entry[0])
+        *first, spread, self.grouped = min(tried, key=lambda entry: entry[0])
+        self._settle(spread, {entry[2]: entry[0] for entry in tried})
         pair: list[Any] = [tuple(first), self._candidate(1, self.spread, self.grouped)]
         self.draw = int(pair[1][0] < pair[0][0])
         best, other = pair[self.draw], pair[1 - self.draw]
@@ -121,12 +133,58 @@ class Rounds(ABC):
         if doubted and best[0] > CLEAR:
             # Both draws may have found one and the same wrong function, whose residual is large then.
             numerical = max(numerical, best[0])
+        elif not problem.energies:
+            numerical = max(numerical, BOUND * best[0])
         geometric = geometric_error(self.trial, self.task)
         self.round += 1
         if numerical > DOUBTFUL and best[0] < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
-            return Step(best[0], 1, numerical, Stop(Status.UNDETERMINED, free))
-        stop = self._stop(numerical, geometric, time.perf_counter() - started, budget)
-        return Step(best[0], 1, math.hypot(numerical, geometric), stop)
+            return Step(best[0], 1, numerical, Stop(Status.UNDETERMINED, free), checked=True)
+        before, self.residual = self.residual, best[0]
+        if not problem.energies and best[0] > max(CONFLICT, LEVEL * before):
+            about = None if problem.nonlinear is None else self.trial
+            if (clash := contradiction(self.task, about)) is not None:
+                return Step(best[0], 1, max(numerical, best[0]), Stop(Status.CONTRADICTORY, clash), checked=True)
+        seconds = time.perf_counter() - started
+        stop = self._stop(numerical, geometric, seconds, budget)
+        if stop is not None and stop.status is not Status.DIVERGED:
+            numerical, stop = self._doubt(stop, numerical, geometric, seconds, budget)
+        return Step(best[0], 1, math.hypot(numerical, geometric), stop, checked=True)
+
+    def _spreads(self) -> tuple[float, ...]:
+        """Choose the spreads to try in this round."""
+        if not self.space.spectral:
+            return (1.0,)
+        if self.residual > DECISIVE:
+            return tuple(self.promising) if self.round > 1 else SPREADS
+        sides = (self.side,) if self.side else (0.5, 2.0)
+        return (self.spread, *(side * self.spread for side in sides))
+
+    def _settle(self, best: float, residuals: dict[float, float]) -> None:
+        """Take the best spread, and choose on which side of it to look next; 0.0 is both."""
+        self.promising = sorted(residuals, key=lambda spread: residuals[spread])[:PROMISING]
+        neighbours = {side: residuals[side * best] for side in (0.5, 2.0) if side * best in residuals}
+        self.side = 0.0
+        if neighbours and min(residuals.values()) <= DECISIVE:
+            self.side = min(neighbours, key=lambda side: neighbours[side])
+            if neighbours[self.side] > STEEP * residuals[best] and len(neighbours) == 1:
+                self.side = 1 / self.side
+        self.spread = best
+
+    def _doubt(
+        self, stop: Stop, numerical: float, geometric: float, seconds: float, budget: Budget
+    ) -> tuple[float, Stop | None]:
+        """Look at the solution with fresh eyes before the last word; what is found makes the next round better."""
+        verdict = examine(self.trial, self.task, math.hypot(numerical, geometric), self.residual)
+        if verdict.status is Status.UNDETERMINED:
+            return verdict.error, Stop(verdict.status, verdict.reason)
+        numerical = max(numerical, verdict.error, amplified(self.trial, self.task, self.residual))
+        if verdict.worst is not None:
+            self.task = replace(self.task, features=(*self.task.features, verdict.worst))
+        again = self._stop(numerical, geometric, seconds, budget)
+        if again is not None and verdict.reason:
+            status = verdict.status or again.status
+            again = Stop(status, f"{again.reason}; {verdict.reason}")
+        return numerical, again
 
     def _stop(self, numerical: float, geometric: float, seconds: float, budget: Budget) -> Stop | None:
         size, error = self.trial.space.size, math.hypot(numerical, geometric)
@@ -152,13 +210,19 @@ class Rounds(ABC):
             "spread": self.spread,
             "grouped": self.grouped,
             "draw": self.draw,
+            "residual": self.residual,
+            "side": self.side,
+            "promising": list(self.promising),
+            "features": [[feature.centre, feature.frame] for feature in self.task.features],
             "head": {"weight": head.weight.detach(), "bias": head.bias.detach()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state: spaces are drawn again from the seed, heads are taken from the state."""
-        for name in ("round", "spread", "grouped", "draw"):
+        for name in ("round", "spread", "grouped", "draw", "residual", "side", "promising"):
             setattr(self, name, state[name])
+        found = tuple(Feature.found(centre.cpu(), frame.cpu()) for centre, frame in state["features"])
+        self.task = replace(self.task, features=found)
         number, spread = (self.round - 1, self.spread) if self.round else (0, 1.0)
         self.trial = self.task.trial(self._sized(number), self.task.generator(number, self.draw), spread, self.grouped)
         self.trial.space.head.load_state_dict(state["head"])

@@ -19,6 +19,7 @@ from ...jets import evaluate
 from ...problem import Problem, validation_points
 from ...spaces import LRNN, RadialGaussians, Space
 from ...spaces.space import whole
+from ..scales import scales
 from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
 from .evolution import Evolution, State
@@ -154,6 +155,26 @@ class TimeMarchingRun:
         windows = self.done or self.pair[0].windows or [self._resting()]
         # A copy, because the march itself goes on in double precision on the CPU.
         return copy.deepcopy(March(windows)).to(self.task.dtype).to(self.task.device)
+
+    @property
+    def shortfall(self) -> Stop | None:
+        """Say how far the solution goes, where it does not go to the last time."""
+        if self.done:
+            return None
+        reached, time = self._time(self.pair[0]), self.domain.time
+        if not self.pair[0].windows:
+            shortest = self.pair[0].length
+            return Stop(
+                Status.DIVERGED,
+                f"no window of time was accepted, the next one would be {shortest:.2g} long: the solution is the "
+                "initial state only; give it more budget",
+            )
+        if self._over(self.pair[0]):
+            return None
+        return Stop(
+            Status.UNRESOLVED,
+            f"the solution reaches {time.name} = {reached:.4g} of {time.t1:.4g} and stands still beyond",
+        )
 
     def _resting(self) -> Window:
         """Give a first window that takes over the state at the first time."""
@@ -301,8 +322,8 @@ class TimeMarchingRun:
         """Keep the better march of a whole round, estimate its error, and begin the next round."""
         x = validation_points(self.task.problem, VALIDATION).coordinates
         one, other = (March(course.windows)(x) for course in self.pair)
-        sizes = torch.maximum(one.norm(dim=0), other.norm(dim=0))
-        differ = ((one - other).norm(dim=0) / torch.where(sizes > 0, sizes, 1.0)).max().item()
+        sizes = torch.maximum(scales(one, self.task), scales(other, self.task))
+        differ = ((one - other).square().mean(0).sqrt() / sizes).max().item()
         better = min(self.pair, key=lambda course: course.worst)
         # Both go the same way to the solution of a window, and are equally wrong where they leave it.
         self.estimate, self.done = math.hypot(differ, better.left), better.windows

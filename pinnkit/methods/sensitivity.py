@@ -1,0 +1,65 @@
+"""How far an answer moves when the data move: ill-posed problems are told by it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ..problem import validation_points
+from ..spaces import LRNN
+from .frozen.head import collocation_sizes
+from .frozen.ridge import solve_least_squares
+from .inverse.posterior import has_noise
+from .scales import POINTS, scales
+from .task import Task
+
+SIZE = 300
+SUSPICIOUS = 3.0
+"""From here on twice the functions are asked, too: an ill-posed problem is the worse the more of them there are."""
+ILL_POSED = 30.0
+"""From this amplification on, a summary says so. (Our choice.)"""
+
+
+@torch.no_grad()
+def amplification(trial: nn.Module, task: Task) -> float | None:
+    r"""Measure the relative change of the answer over that of the data, for noise in the data.
+
+    Sources, boundary and initial data get independent normal noise at every point, of one and the same size relative
+    to the root-mean-square of each; the linearised problem is solved for what that changes, in a space of functions
+    that look like the solution. Where a problem is well-posed the answer is about one or less, because noise averages
+    out; it is far more where the problem turns small changes into large ones, as the heat equation backwards in time,
+    and then grows with the space. (Our choice.)
+
+    Args:
+        trial: the solution.
+        task: its task.
+
+    Returns:
+        The ratio, with `scales` of the solution; None for energies, inverse problems (whose posterior tells it), and
+        problems without data.
+    """
+    if task.problem.energies or has_noise(task.problem) or task.problem.trainable_parameters:
+        return None
+    found = _ratio(trial, task, SIZE)
+    return found if found is None or found < SUSPICIOUS else max(found, _ratio(trial, task, 2 * SIZE) or 0.0)
+
+
+def _ratio(trial: nn.Module, task: Task, size: int) -> float | None:
+    problem = task.problem
+    space = task.suited(LRNN()).resized(size // len(problem.unknowns))
+    probe = task.trial(space, task.generator(14, 0))
+    made = task.collocation(*collocation_sizes(probe, task, 4.0), task.generator(14, 1))
+    matrix, _ = made.system(probe, None if problem.nonlinear is None else trial)
+    generator, parts = task.generator(14, 2), []
+    for block, data in zip(made.blocks, made.residuals(lambda x: 0 * trial(x)), strict=True):
+        noise = torch.randn(len(data), generator=generator, dtype=torch.float64).to(data)
+        parts.append(noise * data.square().mean().sqrt() * (block.weight / math.sqrt(len(data))))
+    noise = torch.cat(parts)
+    if not noise.any() or not (torch.isfinite(matrix).all() and torch.isfinite(noise).all()):
+        return None
+    change = solve_least_squares(matrix, noise)[0].reshape(len(problem.unknowns), -1)
+    x = validation_points(problem, POINTS).to(task.dtype, task.device).coordinates
+    moved: Tensor = torch.stack([probe.columns(x, k) @ row for k, row in enumerate(change)], 1)
+    return (moved.square().mean(0).sqrt() / scales(trial(x), task)).max().item()

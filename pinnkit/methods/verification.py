@@ -1,0 +1,174 @@
+"""A result is doubted before it is called converged: fresh points, fresh looks at the data, and what is left unsaid."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..domains import Domain, Feature, Points
+from ..problem import Block, Trial, validation_points
+from .error_estimate import correction_size
+from .frozen.head import collocation_sizes
+from .frozen.null_space import undetermined
+from .scales import POINTS
+from .stopping import Status
+from .task import Task
+
+FRESH = 10
+"""Fresh points for each one that was solved on, as long as `NUMBERS` allows, and two at least."""
+NUMBERS = 2**25
+"""How many values of basis functions a check may cost."""
+LARGER = 3.0
+"""A residual this many times larger on fresh points was not seen where it was made small."""
+WORST, AROUND, CLOSER = 16, 32, 3
+"""How many of the worst points are searched around, with how many new ones, and how often ever closer."""
+PEAKED = 30.0
+"""A residual found by the search that is this many times the largest one of the fresh points was hidden from them."""
+BOUND = 0.1
+"""The error is no less than this part of the relative residual. (Over the gallery the residual is 0.2 to 40 times the
+error at all sizes of spaces, and below 10 times on all but coarse meshes and at corners: our calibration.)"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a look at a result found.
+
+    Attributes:
+        status: the status the result deserves instead of converged; None where nothing is wrong.
+        reason: why, in words.
+        error: the error is at least about this.
+        worst: where the residual is largest, and how wide that is; None where nothing is hidden.
+    """
+
+    status: Status | None
+    reason: str
+    error: float = 0.0
+    worst: Feature | None = None
+
+
+def foregone(task: Task) -> Verdict | None:
+    """Judge what no method can mend: what the problem leaves unsaid, and statements that are probably mistakes.
+
+    Args:
+        task: the task.
+
+    Returns:
+        The verdict; None where there is nothing to be said.
+    """
+    if task.problem.unsaid:
+        return Verdict(Status.UNDETERMINED, "; ".join(task.problem.unsaid), 1.0)
+    if task.problem.survey.doubts:
+        return Verdict(Status.UNRESOLVED, "; ".join(task.problem.survey.doubts), 1.0)
+    return None
+
+
+@torch.no_grad()
+def examine(trial: Trial, task: Task, claimed: float, solved: float | None = None) -> Verdict:
+    """Look at a result with fresh eyes.
+
+    Residuals are evaluated at `FRESH` times as many points as a least-squares solution would use, and the largest one
+    is searched for from the worst of these. If they are much larger there than where they were made small, the error is
+    estimated anew, with points and functions at the worst place, and the result is unresolved if that is much larger
+    than what was claimed. The sources were sampled at 2^17 points before, so
+    that what these points show has its share of all points. (Our choice.)
+
+    Args:
+        trial: the trial function.
+        task: its task.
+        claimed: the error estimate so far.
+        solved: the relative residual on the points it was solved on; None where that is not known.
+
+    Returns:
+        The verdict.
+    """
+    if (found := nothing(trial, task)) is not None:
+        return found
+    if task.problem.energies:
+        return Verdict(None, "")
+    points, boundary_points = collocation_sizes(trial, task, 4.0)
+    more = max(2, min(FRESH, NUMBERS // max(1, points * trial.space.size)))
+    if task.problem.weak:
+        more = 1  # its rows are test functions, and its quadrature is exact for finer ones already
+    fresh = task.collocation(more * points, more * boundary_points, task.generator(9, 9))
+    residual = fresh.relative_residual(trial)
+    if not math.isfinite(residual):
+        return Verdict(None, "", math.inf)
+    least = BOUND * residual
+    hidden = _hidden(trial, task, fresh.blocks)
+    larger = solved is not None and residual > LARGER * max(solved, torch.finfo(task.dtype).eps)
+    if not larger and hidden is None:
+        return Verdict(None, "", least)
+    name, size, feature = hidden or _worst(trial, task, fresh.blocks)
+    at = ", ".join(f"{n} = {v:.4g}" for n, v in zip(task.problem.domain.names, feature.centre.tolist(), strict=True))
+    error = max(least, correction_size(trial, replace(task, features=(*task.features, feature))))
+    reason = f"the residual of {name} is {size:.1e} at {at}, far larger than where it was made small"
+    status = Status.UNRESOLVED if error > max(LARGER * claimed, task.tolerance) else None
+    return Verdict(status, reason if status else "", error, feature)
+
+
+def nothing(trial: Trial, task: Task) -> Verdict | None:
+    """Judge a solution that vanishes because all data do."""
+    if task.problem.energies or not isinstance(trial, Trial):
+        return None
+    x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
+    if trial(x).any() or trial.lift(x).any():
+        return None
+    if (free := undetermined(task.typical, task, zero=True)) is not None:
+        hint = "an eigenproblem needs the size of its solution prescribed, and its eigenvalue as a pk.Parameter"
+        return Verdict(Status.UNDETERMINED, f"all data are zero, and so is what was found, but {free} ({hint})", 1.0)
+    return Verdict(None, "all data are zero, and zero is the only solution")
+
+
+def _sizes(block: Block, trial: Trial, x: Points) -> Tensor:
+    return block.residual(block.values(trial, x), x).abs()
+
+
+def _worst(trial: Trial, task: Task, blocks: list) -> tuple[str, float, Feature]:
+    """Find the largest weighted residual on given points."""
+    found = []
+    for block in blocks:
+        sizes = block.evaluate(trial).abs() * block.weight
+        x = block.points.coordinates
+        at = x[sizes.argmax()] if len(sizes) == len(x) else x.mean(0)
+        found.append((sizes.max().item(), block, at))
+    size, block, at = max(found, key=lambda entry: entry[0])
+    return block.residual.name, size / block.weight, _narrow(task, at, block)
+
+
+def _narrow(task: Task, at: Tensor, block: Block) -> Feature:
+    """Make a feature as wide as the points of a residual are apart."""
+    bounds = task.problem.domain.bounds
+    apart = len(block.points) ** (-1 / bounds.shape[1])
+    widths = (bounds[1] - bounds[0]) * apart
+    return Feature(at.cpu().double().tolist(), widths.tolist())
+
+
+def _hidden(trial: Trial, task: Task, blocks: list) -> tuple[str, float, Feature] | None:
+    """Search around the worst points of each equation for residuals that no point has shown."""
+    for block in blocks:
+        if not isinstance(block, Block) or not isinstance(block.residual.region, Domain):
+            continue
+        domain, generator = task.problem.domain, task.generator(9, 8)
+        sizes = block.evaluate(trial).abs()
+        first = sizes.max().item()
+        centres = block.points.coordinates[sizes.topk(min(WORST, len(sizes))).indices]
+        half = (domain.bounds[1] - domain.bounds[0]).to(centres) / 2
+        reach = len(sizes) ** (-1 / centres.shape[1])
+        largest, at = first, centres[0]
+        for _ in range(CLOSER):
+            away = 2 * torch.rand(len(centres) * AROUND, centres.shape[1], generator=generator, dtype=torch.float64) - 1
+            x = centres.repeat_interleave(AROUND, 0) + reach * half * away.to(centres)
+            x = x[domain.contains(x.cpu()).to(x.device)]
+            if not len(x):
+                break
+            here = torch.nan_to_num(_sizes(block, trial, Points(x, block.points.names)), 0.0, 0.0, 0.0)
+            best = here.topk(min(WORST, len(here))).indices
+            centres, reach = x[best], reach / 4
+            if here.max().item() > largest:
+                largest, at = here.max().item(), x[here.argmax()]
+        if largest > PEAKED * first and first > 0:
+            return block.residual.name, largest, _narrow(task, at, block)
+    return None
