@@ -165,7 +165,8 @@ def summary(records):
         f"{len(records)} runs of {len({r['name'] for r in records})} problems, seeds {', '.join(map(str, seeds))}.",
         "",
         f"- {len(solved)} runs have a known answer. {len(converged)} of them say `converged`, and of these "
-        f"{len(wrong)} are wrong: their true error is more than ten times the estimate and the tolerance. {named(wrong)}",
+        f"{len(wrong)} are wrong: their true error is more than ten times the estimate and the tolerance. "
+        f"{named(wrong)}",
     ]
     if ratios:
         lines.append(
@@ -234,7 +235,7 @@ def document(records, budget):
     lines = [
         "# How far can an answer be trusted?",
         "",
-        "Written by `python benchmarks/effectivity.py`. The problems, in `benchmarks/adversarial`, are made to mislead. "
+        "Written by `python benchmarks/effectivity.py`; its problems, in `benchmarks/adversarial`, are to mislead. "
         f"A run may spend {budget} where its problem asks for nothing else, on one thread, and stops at an error "
         f"estimate of {TOLERANCE:g}. True errors are relative L2, the largest of all unknowns; two numbers below "
         f"{ROUNDING:g} count as equal. Endings that mislead are bold.",

@@ -70,7 +70,7 @@ def elastic_l_shape(free=True, poisson=0.3):
     domain = pk.Polygon(L_SHAPE)
     kappa, lame = 3 - 4 * poisson, 2 * poisson / (1 - 2 * poisson)
     a = elastic_exponent()
-    q = -math.cos((a - 2) * 0.75 * PI) / math.cos(a * 0.75 * PI)
+    q = -math.cos((a - 1) * 0.75 * PI) / math.cos((a + 1) * 0.75 * PI)
 
     def exact(p):
         r, angle = polar(p)

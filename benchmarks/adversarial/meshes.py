@@ -123,7 +123,7 @@ def triangle(n=12):
 
     def exact(p):
         left, right = (math.sqrt(3) * p.x - p.y) / 2, (math.sqrt(3) * (1 - p.x) - p.y) / 2
-        return p.y * left * right / (2 * height)
+        return p.y * left * right / height
 
     return under_load(domain, exact)
 
