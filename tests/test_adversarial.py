@@ -309,6 +309,16 @@ def test_a_run_is_cached_and_found_again(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "effectivity.md").exists()
 
 
+def test_ctrl_c_ends_the_suite_and_not_only_a_run(monkeypatch):
+    def interrupted(*args, **options):
+        return pk.Solution(None, None, pk.Status.INTERRUPTED, "SIGINT")
+
+    monkeypatch.setattr(pk, "solve", interrupted)
+    monkeypatch.setattr(effectivity, "read", lambda solution: {"status": solution.status.value})
+    with pytest.raises(KeyboardInterrupt):
+        effectivity.run("membrane under load", 0, "5s")
+
+
 def test_runs_that_are_refused_or_fail_are_findings(monkeypatch):
     def refused(seed=0):
         raise pk.InputError("no such thing")

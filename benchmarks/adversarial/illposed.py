@@ -69,14 +69,18 @@ def slope_and_both_ends():
     )
 
 
-def readings_that_disagree():
-    """u'' = 0 with two exact readings at one point."""
-    line = pk.Interval(0, 1)
+def two_starts():
+    """The heat equation with two initial conditions that do not agree."""
+    space_time = pk.Interval(0, 1) * pk.Time(0, 0.5)
     return pk.Problem(
-        domain=line,
+        domain=space_time,
         unknowns="u",
-        equations={"laplace": lambda u: u.xx},
-        conditions=[pk.Dirichlet(u=0.0, on=line.boundary["left"]), pk.Observations([[0.7], [0.7]], u=[1.0, 1.4])],
+        equations={"heat": lambda u: u.t - u.xx},
+        conditions=[
+            pk.Initial(u=lambda p: torch.sin(PI * p.x)),
+            pk.Initial(u=lambda p: torch.sin(2 * PI * p.x)),
+            pk.Dirichlet(u=0.0, on=space_time.boundary),
+        ],
     )
 
 
@@ -239,7 +243,7 @@ CASES = [
     Case("20 and 25 degrees on the same side", two_values_on_a_side, accept=NONE),
     Case("value and flux on the same sides", value_and_flux, accept=NONE),
     Case("u' = 1, u = 0 at both ends", slope_and_both_ends, accept=NONE),
-    Case("exact readings that disagree", readings_that_disagree, accept=NONE),
+    Case("two starts that disagree", two_starts, accept=NONE),
     Case("two equations for one unknown", two_equations, accept=NONE),
     Case("sealed and heated", sealed_and_heated, accept=(*NONE, *MANY)),
     Case("forced at resonance", resonant, accept=(*NONE, *MANY)),
