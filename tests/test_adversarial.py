@@ -289,8 +289,23 @@ def test_the_summary_counts():
     assert "*pure Neumann (1)*" in text
     assert "50% within 1 and 100% within 2" in text
     document = effectivity.document(records, "20s")
-    assert "| rod in kelvin | LRNN, least squares | converged, **converged**, stalled | 1.0e-09, 1.0e-03" in document
+    start = "| rod in kelvin | LRNN, least squares | converged, **converged**, stalled |"
+    assert f"{start} 1.0e-09, 1.0e-03, 1.0e-03 |" in document
     assert "| decay rate | k | 1 | 1.05 | 0.5 |" in document
+
+
+def test_errors_by_range_do_not_hide_behind_an_offset():
+    line = pk.Interval(0, 1)
+    slope = pk.Problem(
+        domain=line,
+        unknowns="u",
+        equations={"laplace": lambda u: u.xx},
+        conditions=[pk.Dirichlet(u=lambda p: 293 + p.x, on=line.boundary)],
+        reference=lambda p: 293.1 + p.x,
+    )
+    solution = pk.solve(slope, tolerance=1e-8)
+    assert effectivity.by_range(solution) == pytest.approx(0.1, rel=1e-3)
+    assert solution.relative_l2 < 1e-3
 
 
 def test_a_run_is_cached_and_found_again(tmp_path, monkeypatch, capsys):
@@ -300,7 +315,7 @@ def test_a_run_is_cached_and_found_again(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", command)
     effectivity.main()
     lines = [json.loads(line) for line in cache.read_text().splitlines()]
-    assert [r["seed"] for r in lines] == [0, 1] and all(r["true"] < 1e-8 for r in lines)
+    assert [r["seed"] for r in lines] == [0, 1] and all(r["true"] < 1e-8 and r["by range"] < 1e-8 for r in lines)
     with cache.open("a") as file:
         file.write('{"name": "half a li')
     capsys.readouterr()
