@@ -19,7 +19,7 @@ from ..frozen.rounds import FrozenSpaces, Rounds
 from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
 from .posterior import STIFFNESS, LinearisedInverse, Posterior, Weighing
-from .uncertainty import head_rows
+from .uncertainty import field_rows
 
 ITERATIONS = 20
 SPREADS = (1.0, 2.0)
@@ -184,7 +184,7 @@ class InverseRun(Rounds):
         self.round += 1
         if best.posterior is None:
             return Step(math.inf, 1, None, Stop(Status.DIVERGED, "no linearised problem is finite"))
-        numerical = difference(pair[0].trial, pair[1].trial, self.task)
+        numerical = self._apart(best, pair[1 - self.draw])
         noise = self._noise_error(best.posterior)
         error = math.hypot(numerical, noise) if math.isfinite(noise) else numerical
         stop = self._stop(error, 0.0, time.perf_counter() - started, budget)
@@ -193,14 +193,24 @@ class InverseRun(Rounds):
         return Step(_sum(best.posterior, best.misfits), 1, error, stop)
 
     @torch.no_grad()
+    def _apart(self, best: Fit, other: Fit) -> float:
+        """Estimate the numerical error by what two fits differ by, each with the parameters found with it."""
+        if not self.task.problem.built_in:
+            return difference(best.trial, other.trial, self.task)
+        x = validation_points(self.task.problem, POINTS).to(self.task.dtype, self.task.device).coordinates
+        set_values(self.parameters, other.values)
+        b = other.trial(x)
+        set_values(self.parameters, best.values)
+        a = best.trial(x)
+        return _relative(a - b, a)
+
+    @torch.no_grad()
     def _noise_error(self, posterior: Posterior) -> float:
         """Give the root-mean-square of the posterior standard deviation relative to the solution, the largest one."""
         x = validation_points(self.task.problem, POINTS // 8).to(self.task.dtype, self.task.device).coordinates
         rows = [x.new_zeros(len(x), len(posterior.mean)) for _ in self.task.problem.unknowns]
-        found = [posterior.deviations(head_rows([self.trial], x, k, row)) for k, row in enumerate(rows)]
-        deviations = torch.stack(found, 1)
-        size = self.trial(x).square().mean(0).sqrt()
-        return (deviations.square().mean(0).sqrt() / torch.where(size > 0, size, torch.ones_like(size))).max().item()
+        parts = [field_rows([self.trial], x, k, row, self.parameters) for k, row in enumerate(rows)]
+        return _relative(torch.stack([posterior.deviations(part) for part in parts], 1), self.trial(x))
 
     def state_dict(self) -> dict[str, Any]:
         """Give what the next round and the solution depend on."""
@@ -210,3 +220,9 @@ class InverseRun(Rounds):
         """Continue from a state."""
         super().load_state_dict(state)
         set_values(self.parameters, state["parameters"])
+
+
+def _relative(parts: Tensor, wholes: Tensor) -> float:
+    """Divide root-mean-squares of columns (by one where an unknown vanishes), and take the largest."""
+    size = wholes.square().mean(0).sqrt()
+    return (parts.square().mean(0).sqrt() / torch.where(size > 0, size, torch.ones_like(size))).max().item()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.func import functional_call, jacrev, vmap
@@ -77,7 +79,7 @@ class Uncertainty:
 
     def _rows(self, x: Tensor, unknown: int) -> Tensor:
         """Give what each column of the posterior changes an unknown by at points, shape ``(n, columns)``."""
-        rows = x.new_zeros(len(x), len(self.posterior.mean))
+        rows, parameters = x.new_zeros(len(x), len(self.posterior.mean)), self.task.problem.trainable_parameters
         if self.tangents:
             trained = {name: p.detach() for name, p in self.trial.named_parameters() if p.requires_grad}
 
@@ -87,11 +89,14 @@ class Uncertainty:
             found = vmap(jacrev(value), (None, 0), chunk_size=1024)(trained, x)
             tangents = torch.cat([found[name].flatten(1) for name in trained], 1)
             rows[:, : tangents.shape[1]] = tangents
+            rows[:, tangents.shape[1] :] = self.trial.parameter_columns(x, unknown, parameters)
             return rows
-        return head_rows(self.trials, x, unknown, rows)
+        return field_rows(self.trials, x, unknown, rows, parameters)
 
 
-def head_rows(trials: list[Trial], x: Tensor, unknown: int, rows: Tensor) -> Tensor:
+def field_rows(
+    trials: list[Trial], x: Tensor, unknown: int, rows: Tensor, parameters: Sequence[Tensor]
+) -> Tensor:
     """Put the columns of an unknown at points in their places.
 
     Args:
@@ -99,6 +104,7 @@ def head_rows(trials: list[Trial], x: Tensor, unknown: int, rows: Tensor) -> Ten
         x: points ``(n, d)``.
         unknown: which of the K unknowns.
         rows: zeros, shape ``(n, columns)``; filled.
+        parameters: the trainable ones of the problem; what the first trial function changes by with them comes last.
 
     Returns:
         The rows.
@@ -109,4 +115,5 @@ def head_rows(trials: list[Trial], x: Tensor, unknown: int, rows: Tensor) -> Ten
         start = offset + unknown * block
         rows[:, start : start + block] = trial.columns(x, unknown)
         offset += unknowns * block
+    rows[:, offset:] = trials[0].parameter_columns(x, unknown, parameters)
     return rows
