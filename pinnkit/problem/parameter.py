@@ -12,7 +12,7 @@ from torch.autograd.graph import Node
 
 from ..errors import InputError
 
-PROBE = 1e-2
+PROBE = 1e-6
 """How much a parameter is changed by, relative to one or its value, to see what follows it."""
 
 
@@ -105,17 +105,28 @@ def trace_parameters(what: str, evaluate: Callable[[], Any], known: Sequence[Ten
             )
     slopes = torch.autograd.grad(result.sum(), found, retain_graph=True) if found else ()
     for leaf, slope in zip(found, slopes, strict=True):
-        before, at_first, name = leaf.item(), result.detach().clone(), getattr(leaf, "name", None)
-        with torch.no_grad():
-            leaf.fill_(before + PROBE * max(1.0, abs(before)))
-            followed = slope == 0 or not torch.equal(torch.as_tensor(evaluate()), at_first)
-            leaf.fill_(before)
-        if not followed:
+        if not _follows(evaluate, leaf, slope.item()):
+            name = getattr(leaf, "name", None)
             raise InputError(
                 f"{what} uses a number that was computed from the parameter {name!r} once and for all; compute it "
                 "inside of the function, such as lambda p: 2 * C in place of 2 * C."
             )
     return result, found
+
+
+@torch.no_grad()
+def _follows(evaluate: Callable[[], Any], leaf: Tensor, slope: float) -> bool:
+    """Compare the sum of a result with its slope, where a parameter moves to either side."""
+    before, sums, sizes = leaf.item(), [], []
+    step = PROBE * max(1.0, abs(before))
+    for moved in (before + step, before - step):
+        leaf.fill_(moved)
+        result = torch.as_tensor(evaluate())
+        sums.append(result.sum().item())
+        sizes.append(result.abs().sum().item())
+    leaf.fill_(before)
+    rounding = 10 * torch.finfo(torch.float64).eps * max(sizes) / step
+    return not abs((sums[0] - sums[1]) / (2 * step) - slope) > 0.1 * abs(slope) + rounding
 
 
 def _leaves(result: Tensor) -> list[Tensor]:
