@@ -19,10 +19,13 @@ from ..frozen.rounds import FrozenSpaces, Rounds
 from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
 from .posterior import STIFFNESS, LinearisedInverse, Posterior, Weighing
+from .starts import blind, starts
 from .uncertainty import field_rows
 
 ITERATIONS = 20
-SPREADS = (1.0, 2.0)
+WIDEST = 16.0
+SOUND = 0.3
+"""From this doubt on, deviations are not those of the noise alone, and a larger space is worth while. (Our choice.)"""
 SHORTEST = 1 / 64
 SOFTER = 1e4
 INSIGNIFICANT = 1e-2
@@ -47,10 +50,15 @@ class Fit:
 
     @property
     def order(self) -> tuple[float, float]:
-        """The stiffer the model that explains the data is, the better; then the smaller its sum of squares."""
+        """The better the data are explained with a model that is followed, the better; then the sum of squares."""
         if self.posterior is None:
             return (math.inf, math.inf)
-        return (-self.posterior.stiffness, _sum(self.posterior, self.misfits))
+        return (self.posterior.disbelief(self.misfits), _sum(self.posterior, self.misfits))
+
+    @property
+    def doubt(self) -> float:
+        """What the space's failure to follow the model may shift numbers by, squared, in variances."""
+        return math.inf if self.posterior is None else self.posterior.doubt(self.misfits)
 
 
 def _sum(posterior: Posterior, misfits: dict[str, float]) -> float:
@@ -156,6 +164,7 @@ class InverseRun(Rounds):
         """Start from the first guesses."""
         super().__init__(method, task)
         self.parameters = task.problem.trainable_parameters
+        self.weighed = any(residual.kind == "data" for residual in task.problem.soft)
         for parameter in self.parameters:
             parameter.reset()
 
@@ -166,16 +175,28 @@ class InverseRun(Rounds):
         trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread)
         set_values(self.parameters, start)
         points, guess = self.task.points(draw), self.trial if self.round else None
-        return newton_inverse(trial, self.task, points, self.method.oversampling, guess)
+        found = newton_inverse(trial, self.task, points, self.method.oversampling, guess)
+        collocation = self.task.collocation(*collocation_sizes(trial, self.task, 4.0), self.task.points(draw))
+        if guess is not None or found.posterior is None or not blind(collocation, trial):
+            return found
+        fits = [found]
+        for other in starts(collocation, trial, self.task):
+            set_values(self.parameters, start)
+            points, copied = self.task.points(draw), copy.deepcopy(trial)
+            fits.append(newton_inverse(copied, self.task, points, self.method.oversampling, other))
+        return min(fits, key=lambda fit: fit.order)
 
     def step(self, budget: Budget) -> Step:
         """Solve one round."""
         started, start = time.perf_counter(), values_of(self.parameters).tolist()
-        spreads: tuple[float, ...] = (1.0,)
-        if self.space.spectral:
-            spreads = (self.spread, 2 * self.spread) if self.round else SPREADS
-        tried = [(self._fit(0, spread, start), spread) for spread in spreads]
-        first, self.spread = min(tried, key=lambda entry: entry[0].order)
+        self.spread = self.spread or 1.0
+        first = self._fit(0, self.spread, start)
+        # The data's points do not show the solution's spectrum: functions become rougher as long as that helps.
+        while self.space.spectral and self.spread < WIDEST:
+            rougher = self._fit(0, 2 * self.spread, start)
+            if not rougher.order < first.order:
+                break
+            first, self.spread = rougher, 2 * self.spread
         pair = [first, self._fit(1, self.spread, start)]
         self.draw = int(pair[1].order < pair[0].order)
         best = pair[self.draw]
@@ -185,10 +206,15 @@ class InverseRun(Rounds):
         if best.posterior is None:
             return Step(math.inf, 1, None, Stop(Status.DIVERGED, "no linearised problem is finite"))
         numerical = self._apart(best, pair[1 - self.draw])
+        if not self.weighed:
+            # Without data nothing but the residual tells whether both draws have found one and the same wrong function.
+            fresh = self.task.collocation(*collocation_sizes(self.trial, self.task, 1.0), self.task.points(2))
+            numerical = max(numerical, fresh.relative_residual(self.trial))
         noise = self._noise_error(best.posterior)
         error = math.hypot(numerical, noise) if math.isfinite(noise) else numerical
         stop = self._stop(error, 0.0, time.perf_counter() - started, budget)
-        if numerical < noise / 3 < math.inf and (stop is None or stop.status is not Status.CONVERGED):
+        limited = numerical < noise / 3 < math.inf and best.doubt < SOUND
+        if limited and (stop is None or stop.status is not Status.CONVERGED):
             stop = Stop(Status.CONVERGED, f"the data determine the solution to about {noise:.1e}, and no further")
         return Step(_sum(best.posterior, best.misfits), 1, error, stop)
 

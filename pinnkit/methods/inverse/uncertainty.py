@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -30,7 +31,8 @@ class Uncertainty:
     the covariance, in which what is not looked at is marginalised. Corrections are combinations of the solution's own
     basis and of an independent one, or of the tangents of a small trained network. Where the linearised problem has
     another solution, as after a training that has not converged, what it differs by counts as one more standard
-    deviation. (Our choices: the added basis, and the last.)
+    deviation, and so does the largest shift that an imperfectly followed model allows, :math:`(\Lambda M)^{1/2}`
+    standard deviations. (Our choices: the added basis, and the last two.)
 
     Args:
         trial: the solution.
@@ -75,7 +77,8 @@ class Uncertainty:
         return torch.stack([self._deviations(self._rows(x, k)) for k in range(unknowns)], 1)
 
     def _deviations(self, rows: Tensor) -> Tensor:
-        return torch.hypot(self.posterior.deviations(rows), rows @ self.posterior.mean)
+        doubt = math.sqrt(1 + self.posterior.doubt(self.posterior.misfits)) if self.posterior.count else 1.0
+        return torch.hypot(doubt * self.posterior.deviations(rows), rows @ self.posterior.mean)
 
     def _rows(self, x: Tensor, unknown: int) -> Tensor:
         """Give what each column of the posterior changes an unknown by at points, shape ``(n, columns)``."""
