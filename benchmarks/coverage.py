@@ -121,6 +121,7 @@ class Row:
         problem: its name.
         parameter: its name.
         off: (found - true) / deviation, for each draw whose run named a deviation.
+        errors: found - true with the deviation, for the same draws.
         refused: runs that ended with none, or as undetermined.
     """
 
@@ -154,7 +155,7 @@ def coverage(make, draws=DRAWS):
 
 def table(rows):
     """Give the lines of a table, and what all rows together say."""
-    lines = ["| problem | parameter | runs | within 1 | within 2 | rms of error / deviation |", "|---|---|---|---|---|---|"]
+    lines = ["| problem | parameter | runs | within 1 | within 2 | rms of error / deviation |", "|---" * 6 + "|"]
     for row in rows:
         shares = " | ".join(f"{row.within(k) / max(len(row.off), 1):.0%}" for k in (1, 2))
         size = math.sqrt(sum(z**2 for z in row.off) / max(len(row.off), 1))

@@ -14,6 +14,7 @@ from typing import Any
 
 from .diagnosis import first_not_finite
 from .error_estimate import correction_size
+from .inverse.uncertainty import doubted
 from .stopping import Budget, Status, Step, Stop
 from .task import Run, Task
 from .training import due
@@ -132,6 +133,8 @@ def drive(
             if _within(progress.estimated_error, task):
                 reason = f"estimated error {progress.estimated_error:.1e} within {task.tolerance:g}"
                 stop = Stop(Status.CONVERGED, reason)
+            if stop is not None:
+                stop = doubted(stop, run.trial, task)
             progress.parameters = {p.name: p.item() for p in task.problem.trainable_parameters}
             progress.note, again = again or step.note, None
             progress.history.append(progress.record())

@@ -26,6 +26,8 @@ ITERATIONS = 20
 WIDEST = 16.0
 SOUND = 0.3
 """From this doubt on, deviations are not those of the noise alone, and a larger space is worth while. (Our choice.)"""
+SOLVED = 1e-8
+"""A sum of squares smaller by this factor than at a wrong stationary point is that of a solution."""
 SHORTEST = 1 / 64
 SOFTER = 1e4
 INSIGNIFICANT = 1e-2
@@ -171,33 +173,42 @@ class InverseRun(Rounds):
     def _share(self, best: Any, other: Any) -> float:
         return 1.0
 
-    def _fit(self, draw: int, spread: float, start: list[float]) -> Fit:
+    def _fit(self, draw: int, spread: float, start: list[float], guess: Trial | None) -> Fit:
         trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread)
         set_values(self.parameters, start)
-        points, guess = self.task.points(draw), self.trial if self.round else None
-        found = newton_inverse(trial, self.task, points, self.method.oversampling, guess)
-        collocation = self.task.collocation(*collocation_sizes(trial, self.task, 4.0), self.task.points(draw))
-        if guess is not None or found.posterior is None or not blind(collocation, trial):
-            return found
-        fits = [found]
-        for other in starts(collocation, trial, self.task):
-            set_values(self.parameters, start)
-            points, copied = self.task.points(draw), copy.deepcopy(trial)
-            fits.append(newton_inverse(copied, self.task, points, self.method.oversampling, other))
-        return min(fits, key=lambda fit: fit.order)
+        return newton_inverse(trial, self.task, self.task.points(draw), self.method.oversampling, guess)
+
+    def _led(self, first: Fit, start: list[float]) -> Fit:
+        """Start again from other functions where no residual depends on a parameter at the one that was found."""
+        sizes = collocation_sizes(first.trial, self.task, self.method.oversampling)
+        collocation = self.task.collocation(*sizes, self.task.points(0))
+        if first.posterior is None or not blind(collocation, first.trial):
+            return first
+        fits = [first]
+        for other in starts(collocation, first.trial, self.task):
+            fits.append(self._fit(0, self.spread, start, other))
+            if fits[-1].misfits["model"] < SOLVED * first.misfits["model"]:
+                break  # the others are other solutions, farther from the guess
+        best = min(fits, key=lambda fit: fit.order)
+        set_values(self.parameters, best.values)
+        return best
 
     def step(self, budget: Budget) -> Step:
         """Solve one round."""
         started, start = time.perf_counter(), values_of(self.parameters).tolist()
         self.spread = self.spread or 1.0
-        first = self._fit(0, self.spread, start)
+        guess = self.trial if self.round else None
+        first = self._fit(0, self.spread, start, guess)
+        if not self.round and (other := self._led(first, start)) is not first:
+            # All draws go on from there, because they shall find one of several solutions, such as u and not -u.
+            first, guess, start = other, other.trial, other.values
         # The data's points do not show the solution's spectrum: functions become rougher as long as that helps.
         while self.space.spectral and self.spread < WIDEST:
-            rougher = self._fit(0, 2 * self.spread, start)
+            rougher = self._fit(0, 2 * self.spread, start, guess)
             if not rougher.order < first.order:
                 break
             first, self.spread = rougher, 2 * self.spread
-        pair = [first, self._fit(1, self.spread, start)]
+        pair = [first, self._fit(1, self.spread, start, guess)]
         self.draw = int(pair[1].order < pair[0].order)
         best = pair[self.draw]
         self.trial = best.trial

@@ -232,7 +232,9 @@ class LinearisedInverse:
         else:
             found = self._largest(lambda k: self.solve(stiffness, unit * k), SMOOTHNESS, n, 0.0)
         found.count, found.known = self.weighing.count, self.weighing.known
-        if not self.weighing.known and self.weighing.count:
+        if not self.weighing.count:
+            found.noise = 0.0
+        elif not self.weighing.known:
             free = n - found.freedom
             # As many unknowns as data leave nothing to tell the noise by.
             found.noise = math.sqrt(found.misfits.get("data", 0.0) / free) if free > 0.5 else math.inf

@@ -45,7 +45,7 @@ def starts(collocation: Collocation, trial: Trial, task: Task) -> list[Trial]:
         task: its task.
 
     Returns:
-        Copies of the trial function with other heads.
+        Copies of the trial function with other heads, that with the least seen function first.
     """
     unknowns = len(task.problem.unknowns)
     matrix, _ = collocation.system(trial, trial)
@@ -59,7 +59,7 @@ def starts(collocation: Collocation, trial: Trial, task: Task) -> list[Trial]:
     # Combinations that are nothing but rounding are seen by neither.
     real = (q[rows : rows + len(functions)] @ directions.mT).norm(dim=0) > 0.1
     found = []
-    for k in real.nonzero().flatten().tolist()[-STARTS:]:
+    for k in real.nonzero().flatten().flip(0).tolist()[:STARTS]:
         change = torch.linalg.solve_triangular(r, directions[k][:, None], upper=True)[:, 0] / scale
         change = change / (functions @ change).norm()
         tried = []

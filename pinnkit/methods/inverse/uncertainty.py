@@ -12,13 +12,16 @@ from torch.func import functional_call, jacrev, vmap
 from ...problem import Trial
 from ...spaces import LRNN
 from ..frozen.head import collocation_sizes
+from ..stopping import Status, Stop
 from ..task import Task
 from .posterior import LinearisedInverse, Weighing
+from .starts import blind
 
 SIZE = 300
 OVERSAMPLING = 4.0
 WIDEST = 600
 """A solution of more functions than this is a space of its own; with fewer, fresh functions are added."""
+POINTS = 500
 TRAINABLE = 3000
 """A trained network of no more numbers than this is corrected by all of them."""
 
@@ -95,6 +98,46 @@ class Uncertainty:
             rows[:, tangents.shape[1] :] = self.trial.parameter_columns(x, unknown, parameters)
             return rows
         return field_rows(self.trials, x, unknown, rows, parameters)
+
+
+def doubted(stop: Stop, trial: Trial, task: Task) -> Stop:
+    """Look at the parameters found before a run may say that it has converged.
+
+    Args:
+        stop: how the run is to end.
+        trial: the solution.
+        task: its task, with the parameters found.
+
+    Returns:
+        The same; or with the status `undetermined` and a reason that names a parameter whose deviation is larger than
+        itself, or on which no residual depends at the solution. A run whose budget is spent keeps its status, so that
+        it can be continued.
+    """
+    problem = task.problem
+    if stop.status not in (Status.CONVERGED, Status.STALLED, Status.BUDGET_SPENT):
+        return stop
+    if not problem.trainable_parameters or not problem.equations:
+        return stop
+    found = blind(task.collocation(POINTS, POINTS // 2, task.generator(8, 9)), trial)
+    reasons = [
+        f"no residual depends on the parameter {p.name!r} = {p.item():.6g} at this solution (is it zero?)"
+        for p in (problem.trainable_parameters[k] for k in found)
+    ]
+    if not reasons:
+        uncertainty = Uncertainty(trial, task)
+        deviations = uncertainty.parameters
+        # Where the noise is not known and nothing tells it, that is no word about the parameters.
+        if math.isfinite(uncertainty.posterior.noise):
+            reasons = [
+                f"the data do not determine the parameter {p.name!r} = {p.item():.3g} +- {deviations[p.name]:.2g}"
+                for p in problem.trainable_parameters
+                if not deviations[p.name] <= abs(p.item())
+            ]
+    if not reasons:
+        return stop
+    kept = stop.status is Status.BUDGET_SPENT
+    said = [stop.reason] if kept else []
+    return Stop(stop.status if kept else Status.UNDETERMINED, "; ".join([*said, *reasons]))
 
 
 def field_rows(
