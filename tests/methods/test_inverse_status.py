@@ -36,13 +36,6 @@ def test_a_deviation_larger_than_the_parameter_is_told():
     assert deviation > abs(solution.parameters["k"])
 
 
-def test_a_spent_budget_is_told_beside_it():
-    network, method = pk.MLP(width=6, depth=2), pk.Identification(points=60, boundary_points=20)
-    solution = pk.solve(decay(1e-4)[0], network, method, budget="20steps")
-    assert solution.status is Status.BUDGET_SPENT
-    assert solution.reason.startswith("the budget of 20steps is spent; the data do not determine the parameter 'k' = ")
-
-
 def test_a_determined_parameter_converges():
     solution = pk.solve(decay()[0])
     assert solution.status is Status.CONVERGED
