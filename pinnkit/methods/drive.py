@@ -15,6 +15,7 @@ from typing import Any
 from .diagnosis import first_not_finite
 from .error_estimate import correction_size
 from .inverse.posterior import has_noise
+from .inverse.uncertainty import doubted
 from .stopping import Budget, Status, Step, Stop
 from .task import Run, Task
 from .training import due
@@ -135,6 +136,7 @@ def drive(
                 reason = f"estimated error {progress.estimated_error:.1e} within {task.tolerance:g}"
                 stop = Stop(Status.CONVERGED, reason)
             if stop is not None:
+                stop = doubted(stop, run.trial, task)
                 progress.estimated_error, stop = _judged(stop, progress.estimated_error, step.checked, run, task)
             progress.parameters = {p.name: p.item() for p in task.problem.trainable_parameters}
             progress.note, again = again or step.note, None

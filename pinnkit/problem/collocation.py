@@ -13,6 +13,7 @@ from torch import Tensor
 from ..domains import Boundary, Domain, Feature, Points, SpaceTime, importance
 from ..domains.feature import SHARE
 from ..jets import Key
+from .parameter import parameter_slopes
 from .problem import Problem
 from .residual import FixedPoints, Residual
 from .trial import Trial
@@ -62,8 +63,11 @@ class Block:
 
     def parameter_columns(self, about: Callable[[Any], Any], parameters: Sequence[Tensor]) -> Tensor:
         """Differentiate the residual by parameters, unweighted, shape ``(rows, number of parameters)``."""
-        values = self.values(about, self.points)
-        return self.points.average(self.residual.parameter_slopes(values, self.points, parameters))
+        with torch.enable_grad():
+            # A trial function's own numbers are held; what hard conditions prescribe moves with the parameters.
+            values = self.values(about.held if isinstance(about, Trial) else about, self.points)
+            result = self.residual(values, self.points)
+        return self.points.average(parameter_slopes(result, parameters))
 
     def column_sizes(self, trial: Trial) -> Tensor:
         """Estimate the root-mean-square of each column, at some of the points."""

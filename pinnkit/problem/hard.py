@@ -6,10 +6,11 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..domains import Boundary, Domain, Piece, Points
 from ..domains.approximate_distance import Distances, floor, joined
@@ -17,6 +18,7 @@ from ..domains.points import NoNormals
 from ..errors import InputError
 from ..jets import Derivatives, Key
 from .conditions import Datum, Neumann, Robin, evaluate_datum, split_key
+from .parameter import trace_parameters
 
 Columns = Callable[[Any], Any]
 """Maps points ``(n, d)``, or a jet of them, to functions ``(n, m)``."""
@@ -98,6 +100,7 @@ class HardConditions(nn.Module):
         # With one piece that is no face, all are taken by their distances.
         self.boxed = {k for k, parts in self.faces.items() if all(part.face for part in parts)}
         self.scale = 2 / (self.bounds[1] - self.bounds[0]).max().item()
+        self.trainable: list[Tensor] = []
 
     def _add(self, condition: Any, region: Boundary) -> None:
         for key, datum in condition.data.items():
@@ -122,11 +125,18 @@ class HardConditions(nn.Module):
                     raise InputError(f"{both} prescribe the same face twice; keep one of them.")
                 (self.slopes if normal else self.faces).setdefault(k, []).append(part)
 
-    def check(self, points: Points) -> None:
+    def __deepcopy__(self, memo: dict[int, Any]) -> HardConditions:
+        """Stay one and the same for all trial functions: data may have parameters in them, which are the problem's."""
+        return self
+
+    def check(self, points: Points, trainable: Sequence[Tensor] = ()) -> None:
         """Evaluate all data once, at points moved onto their faces, or of the domain where there are no faces.
+
+        The trainable parameters that they were computed from are noted in `trainable`.
 
         Args:
             points: some points of the domain.
+            trainable: the trainable parameters of the problem.
 
         Raises:
             InputError: data have a wrong shape or are not finite; the message says where.
@@ -143,7 +153,9 @@ class HardConditions(nn.Module):
                 axis, side = _face(part)
                 x = self._project(x, axis, self.bounds[side, axis].item())
             for what, datum in [("data", part.datum), ("alpha", part.alpha), ("beta", part.beta)]:
-                values = torch.as_tensor(self._evaluate(datum, part, x), dtype=x.dtype).expand(len(points))
+                found, used = trace_parameters(part.title, partial(self._evaluate, datum, part, x), trainable)
+                self.trainable += used
+                values = torch.as_tensor(found, dtype=x.dtype).detach().expand(len(points))
                 if (bad := ~torch.isfinite(values)).any():
                     at = ", ".join(f"{v:.6g}" for v in x[bad.nonzero()[0, 0]].tolist())
                     inside = "" if projected else "; hard data are continued into the domain as written"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..domains import Points
 from ..errors import InputError, NameNotFound
 from .conditions import evaluate_datum
+from .parameter import trace_parameters
 
 
 class KnownPart:
@@ -20,20 +22,34 @@ class KnownPart:
         unknowns: names of the unknowns.
         names: of the coordinates.
         inside: some points of the domain, to try it at.
+        trainable: the trainable parameters of the problem.
 
     Raises:
         InputError: it gives something else, or numbers that are not finite.
+
+    Attributes:
+        trainable: the trainable parameters that it uses.
     """
 
     def __init__(
-        self, function: Callable[[Points], Any], unknowns: tuple[str, ...], names: tuple[str, ...], inside: Points
+        self,
+        function: Callable[[Points], Any],
+        unknowns: tuple[str, ...],
+        names: tuple[str, ...],
+        inside: Points,
+        trainable: Sequence[Tensor] = (),
     ) -> None:
         """Keep and try it; see the class."""
         if not callable(function):
             raise InputError(f"lift must be a function of points such as lambda p: p.x, got {function!r}.")
         self.function, self.unknowns, self.names = function, unknowns, names
-        if not torch.isfinite(self(inside.coordinates)).all():
+        found, self.trainable = trace_parameters("the lift", lambda: self(inside.coordinates), trainable)
+        if not torch.isfinite(found).all():
             raise InputError("the lift is not finite at some points of the domain; check its function there.")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KnownPart:
+        """Stay one and the same for all trial functions, as hard conditions do."""
+        return self
 
     def __call__(self, x: Any) -> Any:
         """Evaluate at points ``(n, d)`` or a jet of them, shape ``(n, K)``.

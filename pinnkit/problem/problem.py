@@ -126,7 +126,7 @@ class Problem:
         self.corners = [] if self.periodic_axes else singular_corners(domain, self.soft)
         for residual in self.residuals:
             residual.corners = self.corners
-        self.hard.check(inside)
+        self.hard.check(inside, self.trainable_parameters)
         self._check_periodic()
         stated = [*self.equations, *self.energies, *self.factors]
         unused = [name for name in self.unknowns if not any(r.keys[name] for r in stated)]
@@ -134,7 +134,9 @@ class Problem:
             raise InputError(f"no equation uses the unknown {unused[0]!r}.")
         if lift is not None and any(condition.hard for condition in self.conditions):
             raise InputError("a lift and hard conditions would disagree; make the conditions soft.")
-        self.known = None if lift is None else KnownPart(lift, self.unknowns, domain.names, inside)
+        trainable = self.trainable_parameters
+        self.known = None if lift is None else KnownPart(lift, self.unknowns, domain.names, inside, trainable)
+        self._check_used()
         self.survey = Survey(self)
         self.quantities = state_quantities(quantities or {}, self.unknowns, domain, self.coordinates)
         # Here, because the reference is used after the solve, when a mistake in it would cost the solution.
@@ -145,6 +147,17 @@ class Problem:
         taken = {residual.name for residual in self.residuals}
         names = (f"{title} ({number})" if number > 1 else title for number in itertools.count(1))
         return next(name for name in names if name not in taken)
+
+    def _check_used(self) -> None:
+        """Check that something depends on each trainable parameter: no data could tell the others."""
+        stated: list[Any] = [*self.residuals, *self.energies, *self.weak]
+        used = {id(parameter) for part in stated for parameter in part.trainable} | {id(p) for p in self.built_in}
+        for parameter in self.trainable_parameters:
+            if id(parameter) not in used:
+                raise InputError(
+                    f"the parameter {parameter.name!r} is used nowhere, so that nothing could tell its value: use it "
+                    "in an equation or a condition, as the tensor that it is, or give it trainable=False."
+                )
 
     def _check_periodic(self) -> None:
         for face in itertools.chain(*self.hard.faces.values(), *self.hard.slopes.values()):
@@ -173,6 +186,11 @@ class Problem:
     def trainable_parameters(self) -> list[Parameter]:
         """The parameters to be found with the solution."""
         return [parameter for parameter in self.parameters if parameter.requires_grad]
+
+    @property
+    def built_in(self) -> list[Tensor]:
+        """The trainable parameters in hard conditions and the lift, which trial functions depend on."""
+        return [*self.hard.trainable, *([] if self.known is None else self.known.trainable)]
 
     @property
     def periodic_axes(self) -> tuple[int, ...]:

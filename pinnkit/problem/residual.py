@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 
 from ..domains import Boundary, Corner, Domain, Points
 from ..errors import InputError, NameNotFound
 from ..jets import LAPLACIAN, Derivatives, Key, Unknown
+from .parameter import trace_parameters
 
 Function = Callable[[Mapping[str, Unknown], Points], Tensor]
 Values = dict[str, dict[Key, Tensor]]
@@ -61,6 +61,8 @@ class Residual:
     """What kind of knowledge it is: "model" (holds exactly), "data" (measured) or "prior" (probable)."""
     noise: float | None = None
     """Standard deviation of measured values, if known."""
+    trainable: Sequence[Tensor] = ()
+    """The trainable parameters that it uses; found by tracing."""
 
     def sample(self, n: int, generator: torch.Generator) -> Points:
         """Draw about n points of the region (all of them where they are fixed)."""
@@ -145,22 +147,12 @@ class Residual:
             return lookup
 
         fields = {name: self._unknown(made_up(name), points) for name in unknowns}
-        with torch.enable_grad():
-            result = self._evaluate(fields, points)
+        result, self.trainable = trace_parameters(self.name, lambda: self._evaluate(fields, points), trainable)
         self.keys = {name: tuple(keys) for name, keys in used.items()}
         if not any(used.values()):
             raise InputError(f"{self.name} uses no unknown, so that no solution can change it; check its function.")
         self._check_numbers(result.detach(), points)
         self._check_local(result.detach(), used, points)
-        for leaf in _leaves(result):
-            if not any(leaf is known for known in trainable):
-                name = getattr(leaf, "name", None)
-                unnamed = f"a tensor {tuple(leaf.shape)} with requires_grad"
-                what = f"the trainable parameter {name!r}" if name else unnamed
-                raise InputError(
-                    f"{self.name} uses {what}, which no method would train: list it in parameters= of the problem, or "
-                    "detach it."
-                )
 
     def _check_local(self, result: Tensor, used: Values, points: Points) -> None:
         """Change the unknowns at one point: no other row may change, for the linearisation is point by point."""
@@ -225,29 +217,6 @@ class Residual:
                 coefficients[name][key] = torch.zeros_like(leaf) if slope is None else slope
         return result.detach(), coefficients
 
-    def parameter_slopes(self, values: Values, points: Points, parameters: Sequence[Tensor]) -> Tensor:
-        """Differentiate by parameters of the equation, point by point.
-
-        Args:
-            values: where to differentiate, the derivatives in `keys`.
-            points: the n points.
-            parameters: scalars that require gradients.
-
-        Returns:
-            The derivatives, shape ``(n, number of parameters)``.
-        """
-        with torch.enable_grad():
-            result = self(values, points)
-            factors = torch.zeros_like(result, requires_grad=True)
-            columns = [result.new_zeros(len(points)) for _ in parameters]
-            if result.requires_grad:
-                # The gradient of sum_i v_i R_i is linear in v: its gradient by v holds every point's own derivative.
-                sums = torch.autograd.grad((factors * result).sum(), parameters, create_graph=True, allow_unused=True)
-                for i, total in enumerate(sums):
-                    if total is not None:
-                        columns[i] = torch.autograd.grad(total, factors, retain_graph=True)[0]
-        return torch.stack(columns, 1) if columns else result.new_zeros(len(points), 0)
-
 
 def order(keys: Iterable[Key]) -> int:
     """Give the highest order among derivatives; zero where there are none."""
@@ -277,24 +246,6 @@ def check_precision(what: str, value: Any, points: Points) -> None:
 
 def _made_up(n: int, generator: torch.Generator) -> Tensor:
     return 0.5 + torch.rand(n, generator=generator, dtype=torch.float64)
-
-
-def _leaves(result: Tensor) -> list[Tensor]:
-    """Find the tensors requiring gradients that a result was computed from."""
-    if result.grad_fn is None:
-        return [result] if result.requires_grad else []
-    found: list[Tensor] = []
-    todo: list[Node | None] = [result.grad_fn]
-    seen = set()
-    while todo:
-        node = todo.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if (leaf := getattr(node, "variable", None)) is not None:
-            found.append(leaf)
-        todo += [following for following, _ in node.next_functions]
-    return found
 
 
 def bind(name: str, function: Callable[..., Tensor], unknowns: Sequence[str]) -> Function:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from ..spaces import Space
 from .hard import HardConditions
 from .known import KnownPart
+from .parameter import parameter_slopes
 
 
 class PeriodicEmbedding(nn.Module):
@@ -108,6 +111,25 @@ class Trial(nn.Module):
 
     def _whole(self, x: Any, found: Any) -> Any:
         return found if self.known is None else found + self.known(x)
+
+    def held(self, x: Any) -> Any:
+        """Evaluate the unknowns as functions of the problem's parameters alone, with all own numbers held."""
+        return functional_call(self, {name: own.detach() for name, own in self.named_parameters()}, (x,))
+
+    def parameter_columns(self, x: Tensor, unknown: int, parameters: Sequence[Tensor]) -> Tensor:
+        """Differentiate an unknown by parameters that hard conditions or the known part depend on.
+
+        Args:
+            x: points ``(n, d)``.
+            unknown: which of the K unknowns.
+            parameters: scalars that require gradients.
+
+        Returns:
+            The derivatives, shape ``(n, number of parameters)``.
+        """
+        with torch.enable_grad():
+            values = self.held(x)[:, unknown]
+        return parameter_slopes(values, parameters)
 
     def columns(self, x: Any, unknown: int) -> Any:
         """Evaluate the functions whose combination the unknown is, besides its lift.

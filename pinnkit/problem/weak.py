@@ -65,11 +65,13 @@ class WeakForm:
         region: where to integrate.
         factors: the form is the sum of these times the derivatives of the test functions.
         breaks: see `Weak`.
+        trainable: the trainable parameters that it uses.
     """
 
     region: Domain | Boundary
     factors: list[Factor]
     breaks: Mapping[str, Sequence[float]]
+    trainable: Sequence[Tensor] = ()
 
 
 def state_weak(
@@ -131,7 +133,8 @@ def state_weak(
         check_region(title, region, domain)
         function = bind(title, part.form, [*unknowns, *tests])
         form = Residual(title, function, region, coordinates)
-        found.append(WeakForm(region, _factors(form, unknowns, tests, trainable), part.breaks or {}))
+        factors = _factors(form, unknowns, tests, trainable)
+        found.append(WeakForm(region, factors, part.breaks or {}, form.trainable))
     if not any(form.region is domain for form in found):
         raise InputError("a weak form needs a part that is integrated over the domain.")
     return found

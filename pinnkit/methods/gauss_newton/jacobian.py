@@ -72,9 +72,9 @@ def residual_jacobian(
         residual, slopes = block.residual.linearise(values, block.points)
         coefficients = torch.stack([slope for found in slopes.values() for slope in found.values()], 1)
         jacobian = _rows(block, trial, block.points.coordinates, coefficients, memory)
-        if parameters:
-            jacobian = torch.cat([jacobian, block.residual.parameter_slopes(values, block.points, parameters)], 1)
         jacobian, residual = (block.points.average(part) for part in (jacobian, residual))
+        if parameters:
+            jacobian = torch.cat([jacobian, block.parameter_columns(trial, parameters)], 1)
         factor = torch.as_tensor(scale, dtype=torch.float64, device=residual.device) / math.sqrt(len(residual))
         rows.append(jacobian.double() * factor.reshape(-1, 1))
         sides.append(residual.double() * factor)

@@ -19,10 +19,15 @@ from ..frozen.rounds import FrozenSpaces, Rounds
 from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
 from .posterior import STIFFNESS, LinearisedInverse, Posterior, Weighing
-from .uncertainty import head_rows
+from .starts import blind, starts
+from .uncertainty import field_rows
 
 ITERATIONS = 20
-SPREADS = (1.0, 2.0)
+WIDEST = 16.0
+SOUND = 0.3
+"""From this doubt on, deviations are not those of the noise alone, and a larger space is worth while. (Our choice.)"""
+SOLVED = 1e-8
+"""A sum of squares smaller by this factor than at a wrong stationary point is that of a solution."""
 SHORTEST = 1 / 64
 SOFTER = 1e4
 INSIGNIFICANT = 1e-2
@@ -47,10 +52,15 @@ class Fit:
 
     @property
     def order(self) -> tuple[float, float]:
-        """The stiffer the model that explains the data is, the better; then the smaller its sum of squares."""
+        """The better the data are explained with a model that is followed, the better; then the sum of squares."""
         if self.posterior is None:
             return (math.inf, math.inf)
-        return (-self.posterior.stiffness, _sum(self.posterior, self.misfits))
+        return (self.posterior.disbelief(self.misfits), _sum(self.posterior, self.misfits))
+
+    @property
+    def doubt(self) -> float:
+        """What the space's failure to follow the model may shift numbers by, squared, in variances."""
+        return math.inf if self.posterior is None else self.posterior.doubt(self.misfits)
 
 
 def _sum(posterior: Posterior, misfits: dict[str, float]) -> float:
@@ -156,27 +166,49 @@ class InverseRun(Rounds):
         """Start from the first guesses."""
         super().__init__(method, task)
         self.parameters = task.problem.trainable_parameters
+        self.weighed = any(residual.kind == "data" for residual in task.problem.soft)
         for parameter in self.parameters:
             parameter.reset()
 
     def _share(self, best: Any, other: Any) -> float:
         return 1.0
 
-    def _fit(self, draw: int, spread: float, start: list[float]) -> Fit:
+    def _fit(self, draw: int, spread: float, start: list[float], guess: Trial | None) -> Fit:
         trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread)
         set_values(self.parameters, start)
-        points, guess = self.task.points(draw), self.trial if self.round else None
-        return newton_inverse(trial, self.task, points, self.method.oversampling, guess)
+        return newton_inverse(trial, self.task, self.task.points(draw), self.method.oversampling, guess)
+
+    def _led(self, first: Fit, start: list[float]) -> Fit:
+        """Start again from other functions where no residual depends on a parameter at the one that was found."""
+        sizes = collocation_sizes(first.trial, self.task, self.method.oversampling)
+        collocation = self.task.collocation(*sizes, self.task.points(0))
+        if first.posterior is None or not blind(collocation, first.trial):
+            return first
+        fits = [first]
+        for other in starts(collocation, first.trial, self.task):
+            fits.append(self._fit(0, self.spread, start, other))
+            if fits[-1].misfits["model"] < SOLVED * first.misfits["model"]:
+                break  # the others are other solutions, farther from the guess
+        best = min(fits, key=lambda fit: fit.order)
+        set_values(self.parameters, best.values)
+        return best
 
     def step(self, budget: Budget) -> Step:
         """Solve one round."""
         started, start = time.perf_counter(), values_of(self.parameters).tolist()
-        spreads: tuple[float, ...] = (1.0,)
-        if self.space.spectral:
-            spreads = (self.spread, 2 * self.spread) if self.round else SPREADS
-        tried = [(self._fit(0, spread, start), spread) for spread in spreads]
-        first, self.spread = min(tried, key=lambda entry: entry[0].order)
-        pair = [first, self._fit(1, self.spread, start)]
+        self.spread = self.spread or 1.0
+        guess = self.trial if self.round else None
+        first = self._fit(0, self.spread, start, guess)
+        if not self.round and (other := self._led(first, start)) is not first:
+            # All draws go on from there, because they shall find one of several solutions, such as u and not -u.
+            first, guess, start = other, other.trial, other.values
+        # The data's points do not show the solution's spectrum: functions become rougher as long as that helps.
+        while self.space.spectral and self.spread < WIDEST:
+            rougher = self._fit(0, 2 * self.spread, start, guess)
+            if not rougher.order < first.order:
+                break
+            first, self.spread = rougher, 2 * self.spread
+        pair = [first, self._fit(1, self.spread, start, guess)]
         self.draw = int(pair[1].order < pair[0].order)
         best = pair[self.draw]
         self.trial = best.trial
@@ -184,23 +216,38 @@ class InverseRun(Rounds):
         self.round += 1
         if best.posterior is None:
             return Step(math.inf, 1, None, Stop(Status.DIVERGED, "no linearised problem is finite"))
-        numerical = difference(pair[0].trial, pair[1].trial, self.task)
+        numerical = self._apart(best, pair[1 - self.draw])
+        if not self.weighed:
+            # Without data nothing but the residual tells whether both draws have found one and the same wrong function.
+            fresh = self.task.collocation(*collocation_sizes(self.trial, self.task, 1.0), self.task.points(2))
+            numerical = max(numerical, fresh.relative_residual(self.trial))
         noise = self._noise_error(best.posterior)
         error = math.hypot(numerical, noise) if math.isfinite(noise) else numerical
         stop = self._stop(error, 0.0, time.perf_counter() - started, budget)
-        if numerical < noise / 3 < math.inf and (stop is None or stop.status is not Status.CONVERGED):
+        limited = numerical < noise / 3 < math.inf and best.doubt < SOUND
+        if limited and (stop is None or stop.status is not Status.CONVERGED):
             stop = Stop(Status.CONVERGED, f"the data determine the solution to about {noise:.1e}, and no further")
         return Step(_sum(best.posterior, best.misfits), 1, error, stop)
+
+    @torch.no_grad()
+    def _apart(self, best: Fit, other: Fit) -> float:
+        """Estimate the numerical error by what two fits differ by, each with the parameters found with it."""
+        if not self.task.problem.built_in:
+            return difference(best.trial, other.trial, self.task)
+        x = validation_points(self.task.problem, POINTS).to(self.task.dtype, self.task.device).coordinates
+        set_values(self.parameters, other.values)
+        b = other.trial(x)
+        set_values(self.parameters, best.values)
+        a = best.trial(x)
+        return _relative(a - b, a)
 
     @torch.no_grad()
     def _noise_error(self, posterior: Posterior) -> float:
         """Give the root-mean-square of the posterior standard deviation relative to the solution, the largest one."""
         x = validation_points(self.task.problem, POINTS // 8).to(self.task.dtype, self.task.device).coordinates
         rows = [x.new_zeros(len(x), len(posterior.mean)) for _ in self.task.problem.unknowns]
-        found = [posterior.deviations(head_rows([self.trial], x, k, row)) for k, row in enumerate(rows)]
-        deviations = torch.stack(found, 1)
-        size = self.trial(x).square().mean(0).sqrt()
-        return (deviations.square().mean(0).sqrt() / torch.where(size > 0, size, torch.ones_like(size))).max().item()
+        parts = [field_rows([self.trial], x, k, row, self.parameters) for k, row in enumerate(rows)]
+        return _relative(torch.stack([posterior.deviations(part) for part in parts], 1), self.trial(x))
 
     def state_dict(self) -> dict[str, Any]:
         """Give what the next round and the solution depend on."""
@@ -210,3 +257,9 @@ class InverseRun(Rounds):
         """Continue from a state."""
         super().load_state_dict(state)
         set_values(self.parameters, state["parameters"])
+
+
+def _relative(parts: Tensor, wholes: Tensor) -> float:
+    """Divide root-mean-squares of columns (by one where an unknown vanishes), and take the largest."""
+    size = wholes.square().mean(0).sqrt()
+    return (parts.square().mean(0).sqrt() / torch.where(size > 0, size, torch.ones_like(size))).max().item()

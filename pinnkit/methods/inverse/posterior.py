@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,10 @@ from torch import Tensor
 from ...problem import Block, Collocation, Problem, Trial
 from ..gauss_newton.jacobian import residual_jacobian
 
-STIFFNESS = tuple(10.0**k for k in range(-2, 13))
+STIFFNESS = tuple(10.0**k for k in range(-2, 9))
 SMOOTHNESS = tuple(10.0 ** (k / 2) for k in range(-32, 5))
+NEGLIGIBLE = 0.02
+"""A doubt that changes no conclusion."""
 SLACK = 1.1
 """A misfit this many times the least one is as good where the space cannot explain the data to their noise."""
 
@@ -76,6 +78,8 @@ class Posterior:
         smoothness: rho.
         freedom: how many numbers the data determine.
         noise: of the data, in units of what is stated (one if known); infinite if nothing tells it.
+        count: the number of data.
+        known: whether their noise is.
     """
 
     mean: Tensor
@@ -86,11 +90,52 @@ class Posterior:
     noise: float
     _factor: Tensor
     _scale: Tensor
+    count: int = 0
+    known: bool = True
+
+    def doubt(self, misfits: Mapping[str, float]) -> float:
+        """Bound what the space's failure to follow the model may shift a number by, squared, in variances.
+
+        Args:
+            misfits: M, chi squared and P of a solution.
+
+        Returns:
+            Lambda M in units of the noise; M alone where there are no data.
+        """
+        variance = 1.0 if not self.count else self.noise**2
+        found = (self.stiffness if self.count else 1.0) * misfits["model"]
+        return found / variance if variance > 0 else math.inf
+
+    def disbelief(self, misfits: Mapping[str, float]) -> float:
+        """Compare solutions in several spaces: the less, the better.
+
+        Args:
+            misfits: M, chi squared and P of a solution.
+
+        Returns:
+            The doubt, and how much chi squared is more than what noise explains; where the noise is not known, both
+            in a cross-validation.
+        """
+        n, data = max(self.count, 1), misfits.get("data", 0.0)
+        if self.known or not self.count:
+            return self.doubt(misfits) + max(data - n * (1 + 2 * math.sqrt(2 / n)), 0.0)
+        free = n - self.freedom
+        return n * (data + self.stiffness * misfits["model"]) / free**2 if free > 0.5 else misfits["model"]
 
     def deviations(self, rows: Tensor) -> Tensor:
         """Give the standard deviation of linear functions of the columns, one a row of ``(m, n)``."""
         scaled = (rows / self._scale).mT
         return self.noise * torch.linalg.solve_triangular(self._factor.mT, scaled, upper=False).norm(dim=0)
+
+
+@dataclass
+class _Scan:
+    """What depends on Lambda: Lambda M, chi squared, the freedom, and minus its slope in log Lambda."""
+
+    model: Tensor
+    data: Tensor
+    freedom: Tensor
+    slope: Tensor
 
 
 class LinearisedInverse:
@@ -146,18 +191,11 @@ class LinearisedInverse:
 
     def solve(self, stiffness: float, smoothness: float) -> Posterior:
         """Find the posterior for given Lambda and rho."""
-        weights = {"model": math.sqrt(stiffness), "data": 1.0, "prior": math.sqrt(smoothness)}
-        rows = torch.cat([weights[kind] * triangle for kind, triangle in self.triangles.items()])
-        n = rows.shape[1] - 1
-        scale = rows[:, :n].norm(dim=0)
-        scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-        # The ridge at the level of rounding takes the place of a rank decision, as in `solve_least_squares`.
-        ridge = torch.finfo(rows.dtype).eps * math.sqrt(len(rows)) * torch.eye(n, n + 1).to(rows)
-        stacked = torch.cat([torch.cat([rows[:, :n] / scale, rows[:, n:]], 1), ridge])
-        r = torch.linalg.qr(stacked, mode="r").R
+        stacked, scale = self._stacked(stiffness, smoothness)
+        r, n = torch.linalg.qr(stacked, mode="r").R, len(scale)
         mean = torch.linalg.solve_triangular(r[:n, :n], r[:n, n:], upper=True)[:, 0] / scale
         misfits = {k: (t[:, :n] @ mean - t[:, n]).square().sum().item() for k, t in self.triangles.items()}
-        data = self.triangles.get("data", rows[:0])[:, :n] / scale
+        data = self.triangles.get("data", r[:0])[:, :n] / scale
         spread = torch.linalg.solve_triangular(r[:n, :n].mT, data.mT, upper=False)
         freedom = spread.square().sum().item()
         return Posterior(mean, misfits, stiffness, smoothness, freedom, 1.0, r[:n, :n], scale)
@@ -165,10 +203,17 @@ class LinearisedInverse:
     def posterior(self, stiffest: float = math.inf) -> Posterior:
         r"""Find the posterior with the weights that the noise of the data asks for.
 
-        The model is made as stiff as the data allow: the largest Lambda for which :math:`\chi^2` does not exceed what
-        n noisy numbers explain, :math:`n + 2 \sqrt{2 n}`, or, where the space cannot explain them, little more than its
-        least misfit. Then rho is the largest with :math:`\chi^2 \le n` (Morozov's discrepancy principle). Where the
-        noise is not known, generalised cross-validation takes the place of chi squared.
+        An exact model is infinitely stiff, but a space of functions follows it up to a residual only, which a too
+        large Lambda would make the parameters obey instead of the data; a too small one lets them follow the noise. In
+        between, nothing depends on Lambda: :math:`d (\chi^2 + \Lambda M) / d \log \Lambda = \Lambda M` (in units of
+        the noise) and the freedom's slope :math:`G = \sum_i f_i (1 - f_i)` are least there, for the shares
+        :math:`f_i` that data have in what is known of independent directions. As nothing fits better than the exact
+        model by more than that, what Lambda shifts a number by is at most :math:`(\Lambda M)^{1/2}` of its deviations,
+        the posterior's doubt.
+        From the largest Lambda for which :math:`\chi^2` does not exceed what n noisy numbers explain,
+        :math:`n + 2 \sqrt{2 n}`, or, where the space cannot explain them, little more than its least misfit. Then rho
+        is the largest with :math:`\chi^2 \le n` (Morozov's discrepancy principle). Where the noise is not known,
+        generalised cross-validation takes the place of chi squared. (The choice of Lambda is our own.)
 
         Args:
             stiffest: a limit of Lambda.
@@ -180,19 +225,80 @@ class LinearisedInverse:
             Morozov 1966; Golub, Heath and Wahba 1979, doi:10.1080/00401706.1979.10489751.
         """
         unit, n = self.weighing.unit, max(self.weighing.count, 1)
-        slack = 2 * math.sqrt(2 / n)
-        softest = unit * SMOOTHNESS[0]
-        values = [k for k in STIFFNESS if unit * k <= stiffest] or STIFFNESS[:1]
-        stiffness = self._largest(lambda k: self.solve(unit * k, softest), values, n * (1 + slack), slack).stiffness
+        chosen = self._stiffness(self._scan([unit * k for k in STIFFNESS], unit * SMOOTHNESS[0]))
+        stiffness = max(unit * k for k in STIFFNESS[: chosen + 1] if unit * k <= stiffest or k == STIFFNESS[0])
         if "prior" not in self.triangles:
             found = self.solve(stiffness, 0.0)
         else:
             found = self._largest(lambda k: self.solve(stiffness, unit * k), SMOOTHNESS, n, 0.0)
-        if not self.weighing.known:
+        found.count, found.known = self.weighing.count, self.weighing.known
+        if not self.weighing.count:
+            found.noise = 0.0
+        elif not self.weighing.known:
             free = n - found.freedom
             # As many unknowns as data leave nothing to tell the noise by.
             found.noise = math.sqrt(found.misfits.get("data", 0.0) / free) if free > 0.5 else math.inf
         return found
+
+    def _stiffness(self, scan: _Scan) -> int:
+        """Choose Lambda, by its number in `STIFFNESS`."""
+        n = self.weighing.count
+        free = n - scan.freedom
+        if not n or (not self.weighing.known and not (free > 0.5).any()):
+            # As many unknowns as data leave nothing to compare; model and data weigh alike.
+            return STIFFNESS.index(1.0)
+        slack = 2 * math.sqrt(2 / n)
+        if self.weighing.known:
+            variance = torch.ones_like(free)
+            scores, limit = scan.data, max(n * (1 + slack), SLACK * scan.data.min().item())
+        else:
+            scores = torch.where(free > 0.5, n * scan.data / free**2, math.inf)
+            limit, variance = (1 + slack) * scores.min().item(), scan.data / free
+        chosen = int((scores <= limit).nonzero().max())
+        steep = (scan.model / variance + scan.slope).tolist()
+        # What is due to the space falls with Lambda, what is due to softness rises again.
+        while chosen and steep[chosen] > NEGLIGIBLE and steep[chosen - 1] < steep[chosen] / 2:
+            chosen -= 1
+        return chosen
+
+    def _scan(self, stiffness: Sequence[float], smoothness: float) -> _Scan:
+        """Tell how the solution depends on Lambda, by one decomposition."""
+        # With Q of all rows for Lambda = unit, its data rows U S V^T make both normal matrices diagonal, as their sum
+        # is one (a generalised singular value decomposition).
+        unit = self.weighing.unit
+        stacked, _ = self._stacked(unit, smoothness)
+        n = stacked.shape[1] - 1
+        # Householder's Q, because the triangle of a dependent basis has no inverse to speak of.
+        q = torch.linalg.qr(stacked[:, :n]).Q
+        whole = q.mT @ stacked[:, n]
+        kinds = [kind for kind, triangle in self.triangles.items() for _ in range(len(triangle))]
+        kinds += ["ridge"] * (len(stacked) - len(kinds))
+        measured = torch.tensor([kind == "data" for kind in kinds])
+        exact = torch.tensor([kind == "model" for kind in kinds])[~measured]
+        left, s, right = torch.linalg.svd(q[measured], full_matrices=False)
+        rest = whole - right.mT @ (right @ whole)
+        side = stacked[:, n] - q @ rest
+        seen, soft = q[~measured] @ right.mT, s.square()
+        ratio = torch.tensor(stiffness).to(s)[:, None] / unit
+        total = ratio * seen.square().sum(0) + soft
+        z = (ratio * (side[~measured] @ seen) + s * (side[measured] @ left)) / total
+        parts = [(side[~measured], seen), (side[measured], left * s)]
+        left_over = [(part[:, None] - matrix @ z.mT).square() for part, matrix in parts]
+        misfits = left_over[0][exact].sum(0), left_over[1].sum(0)
+        shares = soft / total
+        slope = (shares * (1 - shares)).sum(1)
+        return _Scan(ratio[:, 0] * misfits[0], misfits[1], shares.sum(1), slope)
+
+    def _stacked(self, stiffness: float, smoothness: float) -> tuple[Tensor, Tensor]:
+        """Give all weighted rows with scaled columns, and the columns' scale."""
+        weights = {"model": math.sqrt(stiffness), "data": 1.0, "prior": math.sqrt(smoothness)}
+        rows = torch.cat([weights[kind] * triangle for kind, triangle in self.triangles.items()])
+        n = rows.shape[1] - 1
+        scale = rows[:, :n].norm(dim=0)
+        scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+        # The ridge at the level of rounding takes the place of a rank decision, as in `solve_least_squares`.
+        ridge = torch.finfo(rows.dtype).eps * math.sqrt(len(rows)) * torch.eye(n, n + 1).to(rows)
+        return torch.cat([torch.cat([rows[:, :n] / scale, rows[:, n:]], 1), ridge]), scale
 
     def _largest(
         self, at: Callable[[float], Posterior], values: Sequence[float], limit: float, slack: float
@@ -201,9 +307,6 @@ class LinearisedInverse:
         if not self.weighing.known:
             found = [at(value) for value in values]
             scores = [self._cross_validation(posterior) for posterior in found]
-            if not math.isfinite(min(scores)):
-                # As many unknowns as data leave nothing to compare; model and data weigh alike.
-                return min(found, key=lambda posterior: abs(math.log(posterior.stiffness / self.weighing.unit)))
             allowed = [k for k, score in enumerate(scores) if score <= (1 + slack) * min(scores)]
             return found[allowed[-1]]
         best = at(values[0])
