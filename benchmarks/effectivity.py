@@ -83,10 +83,10 @@ def read(solution):
         "steps": found["steps"],
         "functions": found["basis_functions"],
         "residual": found["residual"],
-        "true": solution.relative_l2,
+        "true": found["relative_variation"],
         "estimated": solution.estimated_error,
-        "by range": found.get("relative_range", by_range(solution)),
-        "errors": {name: error["relative_l2"] for name, error in found.get("errors", {}).items()},
+        "relative_l2": solution.relative_l2,
+        "errors": {name: error["relative_variation"] for name, error in found.get("errors", {}).items()},
         "parameters": {
             name: {
                 "found": solution.parameters[name],
@@ -96,23 +96,6 @@ def read(solution):
             for name, value in truth.items()
         },
     }
-
-
-def by_range(solution):
-    """Give the root-mean-square error relative to the range of the reference, the largest of the unknowns that vary."""
-    from pinnkit.problem import reference_values
-
-    found = reference_values(solution.problem)
-    if found is None:
-        return None
-    points, exact = found
-    values = solution(points).reshape(len(points), -1)
-    errors = []
-    for name, v in exact.items():
-        error = (values[:, solution.problem.unknowns.index(name)] - v).square().mean().sqrt().item()
-        spread = (v.max() - v.min()).item()
-        errors += [error / spread] if spread > 0 and math.isfinite(error) else []
-    return max(errors, default=None)
 
 
 # What a record means.
@@ -220,7 +203,7 @@ def named(records):
 def table(runs):
     """Give a table of a theme: a line for each problem, numbers by seed."""
     lines = [
-        "| problem | method | status | true error | by range | estimated error | true / estimated |",
+        "| problem | method | status | true error | relative L2 | estimated error | true / estimated |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, records in runs.items():
@@ -229,7 +212,7 @@ def table(runs):
             joined([f"{r['space']}, {r['method']}" if r["method"] else "-" for r in records]),
             joined([f"**{r['status']}**" if misleading(r) else r["status"] for r in records]),
             joined([number(r["true"]) for r in records]),
-            joined([number(r.get("by range")) for r in records]),
+            joined([number(r.get("relative_l2")) for r in records]),
             joined([number(r["estimated"]) for r in records]),
             joined([number(ratio(r), ".2g") for r in records]),
         ]
@@ -257,9 +240,9 @@ def document(records, budget):
         "",
         "Written by `python benchmarks/effectivity.py`; its problems, in `benchmarks/adversarial`, are to mislead. "
         f"A run may spend {budget} where its problem asks for nothing else, on one thread, and stops at an error "
-        f"estimate of {TOLERANCE:g}. True errors are relative L2, the largest of all unknowns; by range, they are "
-        f"relative to the range of the solution. Two numbers below {ROUNDING:g} count as equal. Endings that mislead "
-        "are bold.",
+        f"estimate of {TOLERANCE:g}. True and estimated errors are relative to what varies of each unknown (the largest "
+        "of all unknowns), relative L2 errors to its norm. "
+        f"Two numbers below {ROUNDING:g} count as equal. Endings that mislead are bold.",
         "",
         *summary(records),
     ]

@@ -10,8 +10,7 @@ from .case import Case
 
 PI = math.pi
 # Names that say what is wrong. A stall or a spent budget says it, too, if the error estimate is large (see the runner).
-MANY = ("undetermined", "refused")
-NONE = ("contradictory", "inconsistent", "diverged", "refused")
+MANY = NONE = ("undetermined", "contradictory", "unresolved", "diverged", "refused")
 
 
 def two_values_at_the_ends():
