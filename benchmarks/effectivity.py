@@ -240,8 +240,8 @@ def document(records, budget):
         "",
         "Written by `python benchmarks/effectivity.py`; its problems, in `benchmarks/adversarial`, are to mislead. "
         f"A run may spend {budget} where its problem asks for nothing else, on one thread, and stops at an error "
-        f"estimate of {TOLERANCE:g}. True and estimated errors are relative to what varies of each unknown (the largest "
-        "of all unknowns), relative L2 errors to its norm. "
+        f"estimate of {TOLERANCE:g}. True and estimated errors are relative to what varies of each unknown "
+        "(the largest of all unknowns), relative L2 errors to its norm. "
         f"Two numbers below {ROUNDING:g} count as equal. Endings that mislead are bold.",
         "",
         *summary(records),

@@ -32,8 +32,12 @@ MOST = 8
 """More features than this are an oscillation."""
 FAINT = 0.1
 """Features that are less prominent than this, relative to the first one, are left out."""
-STEP = 1e-4
-"""Distance of the points whose difference is looked at, in halfwidths."""
+STEP, STEPPED = 1e-3, 2**15
+"""Distance of the points whose difference is looked at, in halfwidths, and how many there are."""
+FILLS = 0.42
+"""Standard deviation, in views, from which on a direction is filled (evenly: 0.58), and not narrow."""
+STEPS, RESOLVED = 0.05, 3.0
+"""Step of differences, in views; a transition has been seen to its width when it is this many steps wide."""
 SHARP = 1e-6
 """Transitions narrower than this, in halfwidths, are jumps."""
 FINEST = 1e-3
@@ -119,7 +123,7 @@ class Survey:
         found = []
         for residual in self.problem.equations:
             for what, data in self._leading(residual):
-                for sight in self._look(what, data, self._inside):
+                for sight in self._look(what, data, self._inside[:STEPPED]):
                     if sight.jump:
                         found.append(
                             f"{sight.text}; there the equation holds on both sides, but not the flux between them: "
@@ -158,11 +162,13 @@ class Survey:
         return found
 
     def _slope(self, residual: Residual, unknown: str, key: Key) -> Callable[[Tensor], Tensor]:
+        raw = replace(residual, corners=())
+
         def slope(x: Tensor) -> Tensor:
             points = Points(x, self.domain.names)
             # The same made-up value everywhere: only the data may vary.
-            values: Values = {u: {k: torch.full_like(x[:, 0], 0.7) for k in keys} for u, keys in residual.keys.items()}
-            return residual.linearise(values, points)[1][unknown][key]
+            values: Values = {u: {k: torch.full_like(x[:, 0], 0.7) for k in keys} for u, keys in raw.keys.items()}
+            return raw.linearise(values, points)[1][unknown][key]
 
         return slope
 
@@ -187,11 +193,31 @@ class Survey:
                 change = torch.where(peak.distance(x) < NEAR, 0.0, change)
             return change
 
+        inside = inside[:STEPPED]
         changes = steepness(inside, STEP)
         if changes.max() > EVIDENT * size:
             layers = self._search(steepness, inside, changes)
             found += [self._sight(f"{what} has", "transition", *seen) for seen in layers]
-        return found
+        return found or self._kinks(what, data, inside, size.item())
+
+    def _kinks(self, what: str, data: Callable[[Tensor], Tensor], inside: Tensor, size: float) -> list[Sight]:
+        """Look for jumps of the slope where values are smooth: they cost accuracy, but need no places of their own."""
+
+        def bend(x: Tensor, length: float) -> Tensor:
+            here, total = data(x), torch.zeros_like(x[:, 0])
+            for a in range(x.shape[1]):
+                step = length * self.unit[a] * _axis(a, x.shape[1])
+                middle = self._within(self._within(x + step) - step)  # so that both sides are as far away
+                both = data(middle + step) + data(middle - step)
+                total = torch.maximum(total, (both - 2 * data(middle)).abs())
+            return torch.where(here.isfinite(), total, 0.0)
+
+        bends = bend(inside, STEP)
+        if bends.max() <= EVIDENT * STEP * size:
+            return []
+        found = [(centre, frame) for centre, frame, _ in self._search(bend, inside, bends)]
+        sharp = [(c, f) for c, f in found if 1 / f.norm(dim=1).max() < 10 * SHARP]
+        return [Sight(None, self._sight(f"{what} has", "kink", c, f, False).text, False) for c, f in sharp]
 
     def _within(self, x: Tensor) -> Tensor:
         return torch.minimum(torch.maximum(x, self.domain.bounds[0]), self.domain.bounds[1])
@@ -206,55 +232,66 @@ class Survey:
                 return []
             if (here > here.max() / 2).double().mean() > RARE:
                 return found
-            seen = self._measure(field, x[here.argmax()], here)
+            seen = self._measure(field, x, here)
             if seen is None:
                 return []
             found.append(seen)
             centre, frame, bent = seen
             if bent:
                 return found
-            near = (((x - centre) / self.unit) @ frame.mT).norm(dim=1) < NEAR
+            reach = NEAR * torch.maximum(1 / frame.norm(dim=1), frame.new_tensor(STEP))
+            across = frame / frame.norm(dim=1, keepdim=True)
+            near = ((((x - centre) / self.unit) @ across.mT) / reach).norm(dim=1) < 1
             near[here.argmax()] = True
             free &= ~near
         return found
 
-    def _measure(self, field: Field, centre: Tensor, values: Tensor) -> tuple[Tensor, Tensor, bool] | None:
-        """Look closer and closer at a place until what is there fills a fair part of the view."""
-        d, generator = len(centre), torch.Generator().manual_seed(0)
+    def _measure(self, field: Field, points: Tensor, values: Tensor) -> tuple[Tensor, Tensor, bool] | None:
+        """Look closer and closer at the largest value until what is there fills a fair part of the view."""
+        centre, d = points[values.argmax()], points.shape[1]
+        generator = torch.Generator().manual_seed(0)
         share = (values > values.max() / 2).double().mean().item()
         view = min(1.0, 4 * max(share, 1 / SAMPLES) ** (1 / d))
         for _ in range(40):
             offset = 2 * torch.rand(LOCAL, d, generator=generator, dtype=torch.float64) - 1
             x = self._within(centre + view * self.unit * offset)
             x = torch.cat([x[self.domain.contains(x)], centre[None]])
-            length = view / 20
+            length = STEPS * view
             here = torch.nan_to_num(field(x, length), 0.0, 0.0, 0.0)
             high = here > here.max() / 2
             inside = (x[high] - centre) / self.unit
             middle = inside.mean(0)
             spread = (inside - middle).mT @ (inside - middle) / len(inside)
             variances, axes = torch.linalg.eigh(spread)
-            narrow = variances.sqrt() < 0.3 * view
+            narrow = variances.sqrt() < FILLS * view
+            widths = 2 * variances.clamp_min((1e-3 * view) ** 2).sqrt()
+            small = narrow.any() and widths[narrow].min() < (1.5 if narrow.all() else 0.75) * NARROW[d]
             # What is no wider than the step by which it is looked for may be narrower still.
-            seen = variances[0].sqrt() > length and int(high.sum()) > 0.015 * len(x)
-            if seen and narrow.any() or view < SHARP / 4:
+            seen = variances[0].sqrt() > RESOLVED * length and int(high.sum()) > 0.015 * len(x)
+            if small and seen or view < SHARP / 4:
                 break
+            if seen and high.double().mean() > 0.3:
+                return None
             centre, view = x[here.argmax()], view / 2
-        widths = 2 * variances.clamp_min((1e-3 * view) ** 2).sqrt()
-        if not narrow.any() or widths[narrow].min() > 2 * NARROW[d]:
-            return None
-        frame = axes.mT[narrow] / widths[narrow][:, None]
         centre = centre + middle * self.unit
-        length = 4 * widths.min().item()
-        return centre, frame, not narrow.all() and self._bent(field, centre, axes.mT[~narrow], length)
+        across, bent = axes.mT[narrow], False
+        if not narrow.all():
+            across, bent = self._straightened(points[values > values.max() / 2], centre, across, widths[narrow])
+        return centre, across / widths[narrow][:, None], bent
 
-    def _bent(self, field: Field, centre: Tensor, along: Tensor, length: float) -> bool:
-        """Tell whether a layer or tube leaves its tangent within the domain."""
-        reach = torch.linspace(-0.5, 0.5, 41, dtype=torch.float64)[:, None, None] * along * self.unit
-        x = (centre + reach).reshape(-1, len(centre))
-        x = x[self.domain.contains(x)]
-        height = field(centre[None], length).item()
-        return len(x) > 0 and bool((field(x, length) > height / 10).double().mean() < 0.5)
+    def _straightened(self, high: Tensor, centre: Tensor, across: Tensor, widths: Tensor) -> tuple[Tensor, bool]:
+        """Turn the directions across a layer or tube to those that hold for all of it; tell whether it is bent."""
+        away = (high - centre) / self.unit
+        reach = torch.full_like(widths, 0.2)
+        for _ in range(6):
+            near = away[((away @ across.mT).abs() < reach).all(1)]
+            if len(near) < 3 * away.shape[1]:
+                break
+            off = near - near.mean(0)
+            variances, axes = torch.linalg.eigh(off.mT @ off / len(near))
+            across = axes.mT[: len(across)]
+            reach = torch.minimum(reach, 3 * variances[: len(across)].sqrt().clamp_min(STEP))
+        return across, bool((reach > 3 * torch.maximum(widths, widths.new_tensor(STEP))).any())
 
     def _sight(self, start: str, kind: str, centre: Tensor, frame: Tensor, bent: bool) -> Sight:
         """Put a place into words, and make it a feature where it can be."""
@@ -266,9 +303,9 @@ class Survey:
         told = [i for i in range(len(names)) if direct[:, i].any()] if len(frame) < len(names) else range(len(names))
         at = ", ".join(f"{names[i]} = {centre[i].item():.4g}" for i in told)
         wide = (widths.min() * self.unit.min()).item()
-        if len(frame) < len(names):
+        if len(frame) < len(names) and kind != "kink":
             kind = "layer" if len(frame) == 1 else "tube"
-        what = "jump" if jump else f"{'bent ' * bent}{kind} {wide:.2g} wide"
+        what = "jump" if jump else kind if kind == "kink" else f"{'bent ' * bent}{kind} {wide:.2g} wide"
         text = f"{start} a {what} at {at}"
         if bent:
             return Sight(None, text, jump)
