@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError
 from .domain import Domain
 
-RADII = 1024
+RADII, BRIDGE, ITERATIONS = 1024, 2**12, 20
 SHARE = 0.5
 """Points around all features together, for each evenly distributed one. (Our choice.)"""
 
@@ -57,13 +57,12 @@ class Feature:
         # Orthogonal to each other, the first one as it is.
         across = torch.linalg.qr(across.mT).Q.mT
         self.frame = across / widths[:, None]
-        self.title: str | None = None
 
     @classmethod
-    def found(cls, centre: Tensor, frame: Tensor, title: str | None = None) -> Feature:
-        """Make one from its frame B ``(k, d)``, with words that describe it."""
+    def found(cls, centre: Tensor, frame: Tensor) -> Feature:
+        """Make one from its frame B ``(k, d)``."""
         made = cls.__new__(cls)
-        made.centre, made.frame, made.title = centre, frame, title
+        made.centre, made.frame = centre, frame
         return made
 
     @property
@@ -116,7 +115,7 @@ class Feature:
             ``(n, d)``.
         """
         k, d = self.frame.shape
-        radii, share, _ = self._profile(self.farthest(bounds))
+        radii, share = self._profile(self.farthest(bounds))
         at = torch.searchsorted(share, unit[:, 0].contiguous()).clamp(1, len(share) - 1)
         part = (unit[:, 0] - share[at - 1]) / (share[at] - share[at - 1])
         r = radii[at - 1] + part * (radii[at] - radii[at - 1])
@@ -130,49 +129,55 @@ class Feature:
         across = self.frame * self.widths[:, None]
         return self.centre + away + along - (along @ across.mT) @ across
 
-    def density(self, x: Tensor, bounds: Tensor) -> Tensor:
-        """Give the density of such points relative to even ones, about, ``(n,)``."""
-        k = self.codimension
-        farthest = self.farthest(bounds)
-        _, _, total = self._profile(farthest)
-        return (1 + self.distance(x).square()) ** (-k / 2) * (farthest**k / (k * total))
+    def density(self, x: Tensor, domain: Domain) -> Tensor:
+        """Give the density of such points in a domain relative to even ones, at points ``(n, d)``; ``(n,)``."""
+        return self._weight(x) / self._level(domain)
 
-    def _profile(self, farthest: float) -> tuple[Tensor, Tensor, float]:
-        """Give radii, the share of points within them, and the integral of r^(k-1) (1 + r^2)^(-k/2)."""
-        if self._profiles.get(farthest) is None:
-            k = self.codimension
-            steps = torch.linspace(0, math.asinh(farthest), RADII, dtype=torch.float64)
-            r = torch.sinh(steps)
-            # dr = cosh(s) ds, and 1 + r^2 = cosh(s)^2.
-            rate = r ** (k - 1) * torch.cosh(steps) ** (1 - k)
-            total = torch.cat([r.new_zeros(1), torch.cumulative_trapezoid(rate, steps)])
-            self._profiles[farthest] = (r, total / total[-1], total[-1].item())
-        return self._profiles[farthest]
+    def _weight(self, x: Tensor) -> Tensor:
+        return (1 + self.distance(x).square()) ** (-self.codimension / 2)
+
+    def _level(self, domain: Domain) -> float:
+        """Give the mean of the weight over a domain, by bridge sampling between even points and crowded ones.
+
+        Reference:
+            Meng and Wong 1996, Statistica Sinica 6, 831.
+        """
+        if id(domain) not in self._levels:
+            generator = torch.Generator().manual_seed(0)
+            even = self._weight(domain.interior(BRIDGE, generator).coordinates)
+            near = self._weight(domain.around(self, BRIDGE, generator))
+            level = even.mean().item()
+            for _ in range(ITERATIONS):
+                level = ((even / (even + level)).mean() / (1 / (near + level)).mean()).item()
+            self._levels[id(domain)] = level
+        return self._levels[id(domain)]
 
     @cached_property
-    def _profiles(self) -> dict[float, tuple[Tensor, Tensor, float]]:
+    def _levels(self) -> dict[int, float]:
         return {}
 
-    def describe(self, names: Sequence[str]) -> str:
-        """Say where it is and how wide, in words."""
-        if self.title is not None:
-            return self.title
-        at = ", ".join(f"{name} = {value:.4g}" for name, value in zip(names, self.centre.tolist(), strict=True))
-        return f"a feature {self.widths.min().item():.2g} wide at {at}"
+    def _profile(self, farthest: float) -> tuple[Tensor, Tensor]:
+        """Give radii up to the farthest, and the share of points within each."""
+        k = self.codimension
+        steps = torch.linspace(0, math.asinh(farthest), RADII, dtype=torch.float64)
+        # The integrand is r^(k-1) (1 + r^2)^(-k/2) dr with r = sinh s, dr = cosh(s) ds and 1 + r^2 = cosh(s)^2.
+        rate = torch.sinh(steps) ** (k - 1) * torch.cosh(steps) ** (1 - k)
+        total = torch.cat([steps.new_zeros(1), torch.cumulative_trapezoid(rate, steps)])
+        return torch.sinh(steps), total / total[-1]
 
 
-def importance(x: Tensor, features: Sequence[Feature], bounds: Tensor) -> Tensor:
+def importance(x: Tensor, features: Sequence[Feature], domain: Domain) -> Tensor:
     """Give the factor of squared residuals that makes their mean over crowded points one over even points.
 
     Args:
         x: points, shape ``(n, d)``.
         features: around which there are more points.
-        bounds: bounding box of the domain, ``(2, d)``.
+        domain: the domain.
 
     Returns:
         Factors, shape ``(n,)``, about one far from all features.
     """
     total = torch.ones_like(x[:, 0])
     for feature in features:
-        total = total + SHARE / len(features) * feature.density(x, bounds.to(x))
+        total = total + SHARE / len(features) * feature.density(x, domain)
     return 1 / total

@@ -59,13 +59,27 @@ def correction_size(trial: Trial, task: Task) -> float:
     Returns:
         The estimate, with the geometric error; infinite where the trial function is not finite.
     """
+    return math.hypot(explained_error(trial, task)[0], geometric_error(trial, task))
+
+
+@torch.no_grad()
+def explained_error(trial: Trial, task: Task) -> tuple[float, float]:
+    """Measure the correction of a trial function; see `correction_size`.
+
+    Args:
+        trial: the trial function.
+        task: its problem.
+
+    Returns:
+        Its relative size, and the part of the residual that it leaves; infinite where something is not finite.
+    """
     least, best = _correction(trial, task)
     if not math.isfinite(least):
-        return math.inf
+        return math.inf, math.inf
     x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
     # The lift belongs to the trial function, not to the correction.
     e, u = best(x) - best.lift(x), trial(x)
-    return math.hypot(_largest_ratio(e, scales(u + e, task)), geometric_error(trial, task))
+    return _largest_ratio(e, scales(u + e, task)), least
 
 
 def _correction(trial: Trial, task: Task) -> tuple[float, Trial]:

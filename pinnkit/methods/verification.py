@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..domains import Domain, Feature, Points
 from ..problem import Block, Trial, validation_points
-from .error_estimate import correction_size
+from .error_estimate import explained_error
 from .frozen.head import collocation_sizes
 from .frozen.null_space import undetermined
 from .scales import POINTS
@@ -21,10 +21,12 @@ FRESH = 10
 """Fresh points for each one that was solved on, as long as `NUMBERS` allows, and two at least."""
 NUMBERS = 2**25
 """How many values of basis functions a check may cost."""
-LARGER = 3.0
-"""A residual this many times larger on fresh points was not seen where it was made small."""
+LARGER = 10.0
+"""A residual this many times larger on fresh points was not seen where it was made small. (Less than that is usual
+between the outermost points and a corner.)"""
 WORST, AROUND, CLOSER = 16, 32, 3
 """How many of the worst points are searched around, with how many new ones, and how often ever closer."""
+TOLD = 5.0
 PEAKED = 30.0
 """A residual found by the search that is this many times the largest one of the fresh points was hidden from them."""
 BOUND = 0.1
@@ -103,7 +105,10 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
         return Verdict(None, "", least)
     name, size, feature = hidden or _worst(trial, task, fresh.blocks)
     at = ", ".join(f"{n} = {v:.4g}" for n, v in zip(task.problem.domain.names, feature.centre.tolist(), strict=True))
-    error = max(least, correction_size(trial, replace(task, features=(*task.features, feature))))
+    size_of_correction, unexplained = explained_error(trial, replace(task, features=(*task.features, feature)))
+    # A correction that leaves as much of the residual as would amount to itself says nothing.
+    told = size_of_correction > TOLD * unexplained * residual
+    error = max(least, size_of_correction) if told else least
     reason = f"the residual of {name} is {size:.1e} at {at}, far larger than where it was made small"
     status = Status.UNRESOLVED if error > max(LARGER * claimed, task.tolerance) else None
     return Verdict(status, reason if status else "", error, feature)

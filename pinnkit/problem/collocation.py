@@ -118,11 +118,10 @@ class Collocation:
             drawn = [(residual, interior) for residual in problem.equations]
         for residual, share in zip(problem.soft, _shares(problem, boundary_points), strict=True):
             drawn.append((residual, _crowded(problem, residual, share, generator, features)))
-        bounds = problem.domain.bounds
         for residual, here in drawn:
             residual.check(here)
             even = isinstance(residual.region, Domain) and bool(features)
-            factor = importance(here.coordinates, features, bounds).to(device, dtype) if even else None
+            factor = importance(here.coordinates, features, problem.domain).to(device, dtype) if even else None
             self.factors.append(factor)
             self.blocks.append(Block(residual, here.to(dtype, device)))
 
@@ -265,7 +264,7 @@ def _crowded(
     pool = residual.region.sample(POOL * n, generator)
     chosen = []
     for feature in features:
-        density = feature.density(pool.coordinates, problem.domain.bounds)
+        density = feature.density(pool.coordinates, problem.domain)
         chosen.append(torch.multinomial(density, min(share, len(pool)), generator=generator))
     near = pool[torch.cat(chosen)]
     assert points.normals is not None and near.normals is not None

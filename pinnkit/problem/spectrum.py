@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,9 @@ from .residual import FixedPoints, Residual, Values, order
 from .weak import WeakForm
 
 GRID = {1: 2048, 2: 256, 3: 48}
+MOST = 2**20
+LINES, LINE = 6, 4096
+ENERGY = 0.99
 SIGNIFICANT = 1e-3
 ROUNDING = 1e-9
 HIDDEN = 4.0
@@ -52,20 +55,24 @@ class Spectrum:
             known = [r for r in problem.residuals if not isinstance(r.region, FixedPoints)]
             self.interactions = Interactions(problem.domain, [partial(_source, problem, r) for r in known])
             return
-        n = GRID[d]
-        axes = [low + (high - low) * (torch.arange(n, dtype=torch.float64) + 0.5) / n for low, high in bounds.T]
+        # Measured values are known at their points only, not on a grid.
+        stated = [r for r in [*problem.residuals, *problem.energies] if not isinstance(r.region, FixedPoints)]
+        counts = _samples(problem, stated)
+        axes = [
+            low + (high - low) * (torch.arange(n, dtype=torch.float64) + 0.5) / n
+            for n, (low, high) in zip(counts, bounds.T, strict=True)
+        ]
         points = Points(torch.cartesian_prod(*axes).reshape(-1, d), problem.coordinates.names)
-        one = torch.hann_window(n, dtype=torch.float64)
-        window = _product_window([one] * d)
+        window = _product_window([torch.hann_window(n, dtype=torch.float64) for n in counts])
         for feature in problem.survey.features:  # they have functions of their own
             away = feature.distance(points.coordinates) / HIDDEN
             window = window * -torch.expm1(-0.5 * away.square()).reshape(window.shape)
-        omegas = [2 * math.pi * torch.fft.fftfreq(n, d=((high - low) / n).item(), dtype=torch.float64)
-                  for low, high in bounds.T]
+        omegas = [
+            2 * math.pi * torch.fft.fftfreq(n, d=((high - low) / n).item(), dtype=torch.float64)
+            for n, (low, high) in zip(counts, bounds.T, strict=True)
+        ]
         omega = torch.cartesian_prod(*omegas).reshape(-1, d)
         total = torch.zeros(len(omega), dtype=torch.float64)
-        # Measured values are known at their points only, not on a grid.
-        stated = [r for r in [*problem.residuals, *problem.energies] if not isinstance(r.region, FixedPoints)]
         found = [_amplitude(problem, residual, points, window, omega) for residual in stated]
         found += [_weak_amplitude(problem, form, points, window, omega) for form in problem.weak]
         # What is prescribed may leave nothing to be found, as a harmonic lift does, but rounding.
@@ -97,6 +104,37 @@ class Spectrum:
         if self.interactions is not None and grouped:
             normal = normal * self.interactions.draw(count, generator)
         return self.frequencies[chosen] + spread * self.cell * normal
+
+
+def _samples(problem: Problem, stated: Sequence[Residual]) -> list[int]:
+    """Choose the number of samples along each axis: more than `GRID` where data on lines along it vary faster.
+
+    Frequencies above half of the samples would be taken for low ones. Along random lines, the frequency below which
+    `ENERGY` of the squares of a source or datum lie tells how many are needed.
+    """
+    bounds, names = problem.domain.bounds, problem.coordinates.names
+    d = bounds.shape[1]
+    counts = [GRID[d]] * d
+    room = MOST // GRID[d] ** d
+    ends = problem.domain.interior(LINES, torch.Generator().manual_seed(0)).coordinates
+    steps = (torch.arange(LINE, dtype=torch.float64) + 0.5) / LINE
+    window = torch.hann_window(LINE, dtype=torch.float64)
+    for axis in range(d):
+        x = ends[:, None].repeat(1, LINE, 1)
+        x[..., axis] = bounds[0, axis] + steps * (bounds[1, axis] - bounds[0, axis])
+        points, needed = Points(x.reshape(-1, d), names), 0
+        for residual in stated:
+            values = None if residual in problem.energies else _source(problem, residual, points)
+            if values is None or not torch.isfinite(values).all():
+                continue
+            lines = values.reshape(LINES, LINE)
+            lines = lines - lines.mean(1, keepdim=True)
+            squares = torch.fft.rfft(lines * window).abs().square().sum(0).cumsum(0)
+            if squares[-1] > ROUNDING**2 * values.square().sum() * LINE:
+                needed = max(needed, 4 * int((squares < ENERGY * squares[-1]).sum()))
+        counts[axis] = min(max(counts[axis], needed), GRID[d] * room)
+        room = max(1, room * GRID[d] // counts[axis])
+    return counts
 
 
 def _amplitude(

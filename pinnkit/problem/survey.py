@@ -313,7 +313,7 @@ class Survey:
         if len(frame) == len(names) and widths.max() < 3 * widths.min():
             # Round, so that Laplace's operator keeps its form.
             frame = torch.eye(len(names)).double() / (widths.log().mean().exp() * self.unit)
-        return Sight(Feature.found(centre, frame, text), text, jump)
+        return Sight(Feature.found(centre, frame), text, jump)
 
     def _look_on_boundary(self, residual: Residual) -> list[Sight]:
         """Look for peaks in the data of a condition."""

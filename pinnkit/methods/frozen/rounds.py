@@ -27,8 +27,8 @@ SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
 DECISIVE, PROMISING = 0.03, 3
 """Relative residuals above the first say little about spreads; up to there so many of the best ones go on. (Our choice:
 at one tenth, an advected wave still prefers spreads that are far too small.)"""
-STEEP = 3.0
-"""A neighbouring spread that is worse by this factor is not tried in the next round; the one on the other side is."""
+EQUAL, SLOW = 1.5, 0.25
+"""Residuals within the first factor are equal; a round that leaves more than the second part of the last one's is slow."""
 SMALLER = (0.125, 0.25)
 """In many dimensions the frequencies of plane waves add up."""
 DOUBTFUL = 1e-2
@@ -66,7 +66,7 @@ class Rounds(ABC):
     """Rounds at work: each draws two independent spaces of one size, and the next ones are twice as large.
 
     Frequencies are spread around the spectrum of the data by as many cells as give the best solution: all spreads are
-    tried until the residual says something, then the neighbours of the best one, the smaller or the larger one in turn.
+    tried until the residual says something, then the best one and its double, and its half where progress is slow.
     So it is chosen, in more than three dimensions, whether functions depend on groups of coordinates or on all of them.
 
     Args:
@@ -79,11 +79,11 @@ class Rounds(ABC):
         self.method, self.task = method, task
         self.space = task.suited(task.space or LRNN())
         self.round = 0
-        self.spread = 0.0
+        self.spread = self.drawn = 0.0
         self.grouped = True
         self.draw = 0
         self.grows = self.space.resized(2) is not self.space
-        self.residual, self.side = math.inf, 0.0
+        self.residual = math.inf
         self.promising: list[float] = []
         self.trial: Trial = task.trial(self._sized(0), task.generator(0, 0), 1.0)
 
@@ -121,11 +121,11 @@ class Rounds(ABC):
         ways = itertools.product(spreads, groupings)
         tried = [(*self._candidate(0, *way), *way) for way in ways]
         *first, spread, self.grouped = min(tried, key=lambda entry: entry[0])
-        self._settle(spread, {entry[2]: entry[0] for entry in tried})
-        pair: list[Any] = [tuple(first), self._candidate(1, self.spread, self.grouped)]
+        self._settle({entry[2]: entry[0] for entry in tried if entry[3] == self.grouped}, self.residual)
+        pair: list[Any] = [tuple(first), self._candidate(1, spread, self.grouped)]
         self.draw = int(pair[1][0] < pair[0][0])
         best, other = pair[self.draw], pair[1 - self.draw]
-        self.trial = best[1]
+        self.trial, self.drawn = best[1], spread
         # Measured first draw first, because where both are of one fixed basis it is the first one's correction.
         numerical = difference(pair[0][1], pair[1][1], self.task) * self._share(best, other)
         problem = self.task.problem
@@ -154,21 +154,23 @@ class Rounds(ABC):
         """Choose the spreads to try in this round."""
         if not self.space.spectral:
             return (1.0,)
-        if self.residual > DECISIVE:
-            return tuple(self.promising) if self.round > 1 else SPREADS
-        sides = (self.side,) if self.side else (0.5, 2.0)
-        return (self.spread, *(side * self.spread for side in sides))
+        if not self.round:
+            return SPREADS
+        return tuple(self.promising)
 
-    def _settle(self, best: float, residuals: dict[float, float]) -> None:
-        """Take the best spread, and choose on which side of it to look next; 0.0 is both."""
-        self.promising = sorted(residuals, key=lambda spread: residuals[spread])[:PROMISING]
-        neighbours = {side: residuals[side * best] for side in (0.5, 2.0) if side * best in residuals}
-        self.side = 0.0
-        if neighbours and min(residuals.values()) <= DECISIVE:
-            self.side = min(neighbours, key=lambda side: neighbours[side])
-            if neighbours[self.side] > STEEP * residuals[best] and len(neighbours) == 1:
-                self.side = 1 / self.side
-        self.spread = best
+    def _settle(self, residuals: dict[float, float], before: float) -> None:
+        """Choose the spreads to try in the next round: larger spaces have a use for wider spreads, rarely for less."""
+        ranked = sorted(residuals, key=lambda spread: residuals[spread])
+        least, beyond = residuals[ranked[0]], []
+        if ranked[0] in (min(residuals), max(residuals)):
+            beyond = [ranked[0] / 2 if ranked[0] == min(residuals) else 2 * ranked[0]]
+        if least > DECISIVE:
+            self.spread = ranked[0]
+            self.promising = [*(ranked[:PROMISING] if self.round else SPREADS), *beyond]
+            return
+        # Among equals the widest, which has more to offer to a larger space.
+        self.spread = max(spread for spread, residual in residuals.items() if residual <= EQUAL * least)
+        self.promising = [self.spread, 2 * self.spread, *([self.spread / 2] if least > SLOW * before else [])]
 
     def _doubt(
         self, stop: Stop, numerical: float, geometric: float, seconds: float, budget: Budget
@@ -208,10 +210,10 @@ class Rounds(ABC):
         return {
             "round": self.round,
             "spread": self.spread,
+            "drawn": self.drawn,
             "grouped": self.grouped,
             "draw": self.draw,
             "residual": self.residual,
-            "side": self.side,
             "promising": list(self.promising),
             "features": [[feature.centre, feature.frame] for feature in self.task.features],
             "head": {"weight": head.weight.detach(), "bias": head.bias.detach()},
@@ -219,10 +221,10 @@ class Rounds(ABC):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state: spaces are drawn again from the seed, heads are taken from the state."""
-        for name in ("round", "spread", "grouped", "draw", "residual", "side", "promising"):
+        for name in ("round", "spread", "grouped", "draw", "drawn", "residual", "promising"):
             setattr(self, name, state[name])
         found = tuple(Feature.found(centre.cpu(), frame.cpu()) for centre, frame in state["features"])
         self.task = replace(self.task, features=found)
-        number, spread = (self.round - 1, self.spread) if self.round else (0, 1.0)
+        number, spread = (self.round - 1, self.drawn) if self.round else (0, 1.0)
         self.trial = self.task.trial(self._sized(number), self.task.generator(number, self.draw), spread, self.grouped)
         self.trial.space.head.load_state_dict(state["head"])

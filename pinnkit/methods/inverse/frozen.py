@@ -208,6 +208,7 @@ class InverseRun(Rounds):
             if not rougher.order < first.order:
                 break
             first, self.spread = rougher, 2 * self.spread
+        self.drawn = self.spread
         pair = [first, self._fit(1, self.spread, start, guess)]
         self.draw = int(pair[1].order < pair[0].order)
         best = pair[self.draw]

@@ -1,0 +1,74 @@
+"""Gaps in what is stated: missing initial states and pieces of boundary are told, and nothing that is whole."""
+
+import pytest
+
+import pinnkit as pk
+from pinnkit.gallery import gallery
+
+SQUARE, LINE = pk.Box([0, 0], [1, 1]), pk.Interval(0, 1)
+STRIP = LINE * pk.Time(0, 1)
+WALLS = SQUARE.boundary
+
+
+def unsaid(domain, equation, *conditions):
+    return pk.Problem(domain=domain, unknowns="u", equations={"e": equation}, conditions=conditions).unsaid
+
+
+def heat(u):
+    return u.t - u.xx
+
+
+def test_missing_initial_states():
+    ends = pk.Dirichlet(u=0.0, on=STRIP.boundary)
+    assert unsaid(STRIP, heat, ends) == ["nothing is said about u at t = 0, or at another time; add pk.Initial(u=...)"]
+    wave = lambda u: u.tt - u.xx  # noqa: E731
+    (text,) = unsaid(STRIP, wave, ends, pk.Initial(u=1.0))
+    assert "pk.Initial(u_t=...)" in text
+    (text,) = unsaid(STRIP, wave, ends, pk.Initial(u=1.0, hard=True))
+    assert "pk.Initial(u_t=...)" in text
+
+
+def test_other_times_and_data_count_as_well():
+    ends = pk.Dirichlet(u=0.0, on=STRIP.boundary)
+    assert unsaid(STRIP, heat, ends, pk.Condition(lambda u: u - 1, on=STRIP.final)) == []
+    assert unsaid(STRIP, heat, ends, pk.Observations([[0.5, 0.5]], u=[1.0])) == []
+
+
+def test_a_forgotten_piece_of_boundary():
+    gap = WALLS["top"].where(lambda p: (p.x - 0.7).abs() > 0.02)
+    laplace = lambda u: u.laplacian + 1  # noqa: E731
+    sides = pk.Dirichlet(u=0.0, on=WALLS["left", "right", "bottom"])
+    (text,) = unsaid(SQUARE, laplace, sides, pk.Dirichlet(u=0.0, on=gap))
+    assert "1.0% of the boundary" in text and "x in [0.68" in text and "y = 1" in text
+    (text,) = unsaid(SQUARE, laplace, sides)
+    assert "25.0% of the boundary" in text
+    assert unsaid(SQUARE, laplace, sides, pk.Neumann(u=0.0, on=WALLS["top"])) == []
+    assert unsaid(SQUARE, laplace, pk.Dirichlet(u=0.0, on=WALLS, hard=True)) == []
+
+
+def test_more_is_needed_for_higher_orders():
+    beam = lambda u: u.xxxx - 1  # noqa: E731
+    clamped = [pk.Dirichlet(u=0.0, on=LINE.boundary), pk.Neumann(u=0.0, on=LINE.boundary)]
+    assert unsaid(LINE, beam, *clamped) == []
+    (text,) = unsaid(LINE, beam, clamped[0], pk.Neumann(u=0.0, on=LINE.boundary["left"]))
+    assert "an equation of order 4 needs 4 conditions at the ends of the line, and has 3" in text
+    # An initial value problem in one variable has all of them at one end.
+    left = LINE.boundary["left"]
+    assert unsaid(LINE, lambda u: u.xx + u, pk.Dirichlet(u=1.0, on=left), pk.Neumann(u=0.0, on=left)) == []
+
+
+def test_what_needs_no_condition():
+    # Transport leaves its outflow alone, and an axis of rotation its middle.
+    inflow = pk.Dirichlet(u=0.0, on=WALLS["left"])
+    assert unsaid(SQUARE, lambda u: u.x + 2 * u.y - 1, inflow) == []
+    pipe = pk.Box([0, 0], [1, 1], names=("r", "z"))
+    outside = pk.Dirichlet(u=0.0, on=pipe.boundary["right", "top", "bottom"])
+    assert unsaid(pipe, lambda u, p: u.rr + u.r / p.r + u.zz + 1, outside) == []
+    assert unsaid(pipe, lambda u, p: p.r * u.rr + u.r + p.r * u.zz + 1, outside) == []
+    assert len(unsaid(pipe, lambda u: u.rr + u.zz + 1, outside)) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in gallery() if not name.startswith("ct-")])
+def test_the_gallery_says_all(name):
+    problem = pk.load_problem(name, {})
+    assert problem.unsaid == [] and problem.survey.doubts == []

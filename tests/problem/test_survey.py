@@ -1,0 +1,122 @@
+"""What is seen in data: peaks, layers, tubes, jumps and kinks with their places and widths, and nothing else."""
+
+import math
+
+import pytest
+import torch
+
+import pinnkit as pk
+
+SQUARE = pk.Box([0, 0], [1, 1])
+STRIP = pk.Interval(0, 1, name="x") * pk.Time(0, 1)
+
+
+def poisson(source, **more):
+    return pk.Problem(
+        domain=SQUARE, unknowns="u", equations={"e": lambda u, p: -u.laplacian - source(p)},
+        conditions=[pk.Dirichlet(u=0.0, on=SQUARE.boundary)], **more,
+    )  # fmt: skip
+
+
+def heat(source, start=0.0):
+    return pk.Problem(
+        domain=STRIP, unknowns="u", equations={"h": lambda u, p: u.t - u.xx - source(p)},
+        conditions=[pk.Initial(u=start), pk.Dirichlet(u=0.0, on=STRIP.boundary)],
+    )  # fmt: skip
+
+
+def gauss(p, x, y, w):
+    return torch.exp(-((p.x - x) ** 2 + (p.y - y) ** 2) / w**2)
+
+
+@pytest.mark.parametrize("w", [1e-3, 3e-3, 0.02])
+def test_a_peak_is_found_with_its_place_and_width(w):
+    sights = poisson(lambda p: gauss(p, 0.71, 0.23, w) + 1e-3 * p.x).survey.sights
+    assert len(sights) == 1 and "peak" in sights[0].text and not sights[0].jump
+    feature = sights[0].feature
+    assert feature.codimension == 2
+    assert (feature.centre - torch.tensor([0.71, 0.23])).norm() < 0.3 * w
+    # Where a Gaussian is above its half, points have a standard deviation of 0.42 w; twice that is called its width.
+    assert feature.widths.max().item() == pytest.approx(0.83 * w, rel=0.15)
+
+
+def test_two_peaks_of_different_heights():
+    sights = poisson(lambda p: gauss(p, 0.2, 0.3, 0.02) + 0.4 * gauss(p, 0.7, 0.6, 0.005)).survey.sights
+    centres = torch.stack([sight.feature.centre for sight in sights])
+    assert torch.allclose(centres, torch.tensor([[0.2, 0.3], [0.7, 0.6]]).double(), atol=4e-3)
+
+
+@pytest.mark.parametrize(
+    ("source", "normal", "width"),
+    [
+        (lambda p: torch.tanh((p.x - 0.3) / 0.01), [1.0, 0.0], 0.01),
+        (lambda p: torch.exp(-(((p.x + p.y - 1.1) / 0.01) ** 2)), [math.sqrt(0.5), math.sqrt(0.5)], 0.006),
+    ],
+)
+def test_a_layer_is_found_with_its_direction(source, normal, width):
+    (sight,) = poisson(source).survey.sights
+    assert sight.feature.codimension == 1 and "layer" in sight.text
+    across = sight.feature.frame[0] / sight.feature.frame[0].norm()
+    assert abs(across @ torch.tensor(normal).double()) > 0.999
+    assert sight.feature.widths.item() == pytest.approx(width, rel=0.3)
+
+
+def test_a_bent_layer_is_told_but_not_placed():
+    (sight,) = poisson(lambda p: torch.tanh((((p.x - 0.5) ** 2 + (p.y - 0.5) ** 2).sqrt() - 0.3) / 0.01)).survey.sights
+    assert "bent layer" in sight.text and sight.feature is None
+
+
+def test_jumps_and_kinks_are_named():
+    (jump,) = poisson(lambda p: (p.x > 0.3).double()).survey.sights
+    assert jump.jump and "a jump at x = 0.3" in jump.text
+    (kink,) = poisson(lambda p: (p.x - 0.3).abs() + p.y**2).survey.sights
+    assert "a kink at x = 0.3" in kink.text and kink.feature is None
+
+
+def test_pulses_and_moving_sources():
+    (pulse,) = heat(lambda p: torch.exp(-(((p.t - 0.3) / 0.005) ** 2)) * torch.sin(math.pi * p.x)).survey.sights
+    assert pulse.feature.codimension == 1 and "at t = 0.3" in pulse.text
+    (moving,) = heat(lambda p: torch.exp(-(((p.x - 0.2 - 0.5 * p.t) / 0.02) ** 2))).survey.sights
+    across = moving.feature.frame[0] / moving.feature.frame[0].norm()
+    # Lengths are scaled by the halfwidths, which are equal here.
+    assert abs(across @ torch.tensor([1.0, -0.5]).double() / math.sqrt(1.25)) > 0.999
+
+
+def test_data_of_conditions_are_looked_at():
+    (sight,) = heat(lambda p: 0 * p.x, lambda p: torch.exp(-(((p.x - 0.2) / 0.01) ** 2))).survey.sights
+    assert "Initial u" in sight.text
+    assert torch.allclose(sight.feature.centre, torch.tensor([0.2, 0.0]).double(), atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        lambda p: 1 + 0 * p.x,
+        lambda p: torch.sin(20 * math.pi * p.x) * torch.sin(16 * math.pi * p.y),
+        lambda p: torch.exp(-2 * p.x) * torch.cos(3 * p.y),
+        lambda p: gauss(p, 0.5, 0.5, 0.3),
+    ],
+)
+def test_smooth_and_oscillating_data_have_no_features(source):
+    assert poisson(source).survey.sights == []
+
+
+def test_users_features_come_first():
+    own = pk.Feature([0.5, 0.5], 0.02)
+    problem = poisson(lambda p: gauss(p, 0.51, 0.5, 0.02) + gauss(p, 0.2, 0.2, 0.01), features=[own])
+    assert problem.survey.features[0] is own and len(problem.survey.features) == 2
+
+
+def test_a_jump_of_a_leading_coefficient_is_doubted():
+    def conductivity(p):
+        return torch.where(p.y < 0.4, p.x.new_tensor(1.0), p.x.new_tensor(30.0))
+
+    def problem(equation):
+        conditions = [pk.Dirichlet(u=0.0, on=SQUARE.boundary)]
+        return pk.Problem(domain=SQUARE, unknowns="u", equations={"e": equation}, conditions=conditions)
+
+    (doubt,) = problem(lambda u, p: conductivity(p) * u.laplacian + 1).survey.doubts
+    assert doubt.startswith("the coefficient of u.laplacian in equation 'e' has a jump at y = 0.4")
+    assert "weak form" in doubt
+    # A jump of what multiplies lower derivatives is no mistake.
+    assert problem(lambda u, p: u.laplacian + conductivity(p) * u + 1).survey.doubts == []
