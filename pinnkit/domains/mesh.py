@@ -1,16 +1,18 @@
 """Domains given by a mesh of triangles or tetrahedra."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError, NameNotFound
+from ..errors import NameNotFound
 from ..jets import plain
 from . import simplices
 from .approximate_distance import Distances, joined, segments
@@ -18,14 +20,13 @@ from .bent_facets import bends, cavities, offsets
 from .boundary import Keep, Piece
 from .cell_grid import CellGrid
 from .cells import Cells
+from .coincident import coincident
 from .domain import Domain
+from .facets import Facets, check_boundary, check_cells, check_neighbours
 from .mesh_files import read_mesh
 from .points import Points
 from .quadrature import gauss_simplex
 from .segments import squared_distance
-
-# A cell this flat, relative to a power of its longest edge, is taken for one without volume.
-FLAT = 1e-12
 
 
 class Mesh(Domain):
@@ -44,49 +45,50 @@ class Mesh(Domain):
         groups: for every piece of the boundary the indices of its facets.
     """
 
-    def __init__(self, path: str | PathLike[str], names: Sequence[str] | None = None) -> None:
+    def __init__(self, path: str | PathLike[str], names: Sequence[str] | None = None, merge: bool = True) -> None:
         """Read and check a mesh file.
 
         Args:
             path: a .msh (Gmsh 2.2 or 4.1), .vtu, .vtk or .xdmf file.
             names: the coordinate names.
+            merge: join nodes that are at one place (within 1e-8 of the shortest edge there, or rounding), with a
+                note, so that parts meshed one by one hang together; False keeps them apart, so that a slit has two
+                sides.
 
         Raises:
-            InputError: if the file cannot be used.
+            InputError: if the file cannot be used: cells without volume, twice or overlapping, three at one facet,
+                or boundary facets inside the domain.
         """
         self.path = Path(path)
-        data = read_mesh(self.path)
+        data, where = read_mesh(self.path), str(path)
+        check_cells(where, torch.from_numpy(data.nodes), torch.from_numpy(data.cells))
+        first = coincident(data.nodes, data.cells, data.eps)
+        again = first != np.arange(len(first))
+        if merge and again.any():
+            at = ", ".join(f"{v:.6g}" for v in data.nodes[again][0])
+            warnings.warn(
+                f"{where}: {int(again.sum())} pairs of coincident nodes were joined, the first at ({at}); Mesh(..., "
+                "merge=False) keeps them apart, as the two sides of a slit",
+                stacklevel=2,
+            )
+            data, again = data.renumbered(first), np.zeros(0, dtype=bool)
         self.nodes, self.cells = torch.from_numpy(data.nodes), torch.from_numpy(data.cells)
         super().__init__(torch.stack([self.nodes.amin(0), self.nodes.amax(0)]), names)
         self.unit_dimension = self.dimension + 1
         self._corners = self.nodes[self.cells]
-        sizes = simplices.measures(self._corners)
-        longest = (self._corners[:, :, None] - self._corners[:, None]).square().sum(-1).amax((1, 2)).sqrt()
-        if flat := int((sizes <= FLAT * longest**self.dimension).sum()):
-            what = ("zero area", "zero volume")[self.dimension - 2]
-            raise InputError(
-                f"{self.path}: {flat} of {len(sizes)} cells have {what}; remove them or mesh the domain again"
-            )
-        self._cumulative = sizes.cumsum(0)
-        self._find_facets()
+        self._cumulative = simplices.measures(self._corners).cumsum(0)
+        # Checks see the two sides of a slit as one.
+        joined = torch.from_numpy(first[data.cells]) if again.any() else self.cells
+        facets = Facets.of(joined)
+        check_neighbours(where, self.nodes, joined, facets)
+        check_boundary(where, self.nodes, joined, facets, self._grid, slit=not merge)
+        own = Facets.of(self.cells) if again.any() else facets
+        self.facets, self.normals, _ = own.boundary(self.nodes)
         self.groups = self._find_groups({k: torch.from_numpy(v) for k, v in data.groups.items()})
 
     @cached_property
     def _grid(self) -> CellGrid:
         return CellGrid(self._corners)
-
-    def _find_facets(self) -> None:
-        d = self.dimension
-        every = torch.cat([self.cells[:, [j for j in range(d + 1) if j != i]] for i in range(d + 1)])
-        opposite = self.cells.T.reshape(-1)
-        _, inverse, counts = every.sort(1).values.unique(dim=0, return_inverse=True, return_counts=True)
-        single = counts[inverse] == 1
-        facets, inner = every[single], self.nodes[opposite[single]]
-        normal = _normals(self.nodes[facets])
-        inward = ((inner - self.nodes[facets[:, 0]]) * normal).sum(1) > 0
-        facets[inward] = facets[inward].flip(1)
-        self.facets = facets
-        self.normals = torch.where(inward[:, None], -normal, normal)
 
     def _find_groups(self, named: dict[str, Tensor]) -> dict[str, Tensor]:
         if not named:
@@ -290,20 +292,3 @@ class MeshPiece(Piece):
         more, more_normal = flat.sample(max(1, round(n * share)), generator)
         more_rows = len(chosen) + torch.arange(len(more))
         return torch.cat([x, more]), torch.cat([normal, more_normal]), torch.cat([rows, more_rows])
-
-
-def _normals(facets: Tensor) -> Tensor:
-    """Return unit normals, to the right of segments and by the right-hand rule of triangles.
-
-    Args:
-        facets: `(F, d, d)`.
-
-    Returns:
-        `(F, d)`.
-    """
-    along = facets[:, 1] - facets[:, 0]
-    if facets.shape[1] == 2:
-        normal = torch.stack([along[:, 1], -along[:, 0]], dim=1)
-    else:
-        normal = torch.linalg.cross(along, facets[:, 2] - facets[:, 0])
-    return normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True)
