@@ -16,8 +16,8 @@ from ..errors import NameNotFound
 from ..jets import plain
 from . import simplices
 from .approximate_distance import Distances, joined, segments
-from .bent_facets import bends, cavities, offsets
-from .boundary import Keep, Piece
+from .bent_facets import bends, cavities, lift, offsets, tips
+from .boundary import Boundary, Keep, Piece
 from .cell_grid import CellGrid
 from .cells import Cells
 from .coincident import coincident
@@ -178,11 +178,21 @@ class Mesh(Domain):
         return self._cavities
 
     @cached_property
+    def _bent(self) -> Tensor:
+        bent = torch.zeros(len(self.facets), dtype=torch.bool)
+        bent[torch.cat(bends(self.facets, self.normals))] = True
+        return bent
+
+    @cached_property
+    def _tips(self) -> Tensor:
+        return tips(self.nodes, self.facets, self.normals)
+
+    @cached_property
     def _facet_offsets(self) -> tuple[Tensor, Tensor] | None:
-        distance = offsets(self.nodes, self.facets, self.normals)
-        bent, corners = distance > 0, self.nodes[self.facets]
+        bent, corners = self._bent, self.nodes[self.facets]
         share = simplices.measures(corners) / simplices.measures(corners).sum()
-        return (corners[bent].mean(1), (distance * share.sqrt())[bent]) if bent.any() else None
+        distance = offsets(corners[bent], self._tips[bent])
+        return (corners[bent].mean(1), distance * share[bent].sqrt()) if bent.any() else None
 
     @property
     def facet_offsets(self) -> tuple[Tensor, Tensor] | None:
@@ -190,10 +200,25 @@ class Mesh(Domain):
         return self._facet_offsets
 
     def _pieces(self) -> list[Piece]:
-        bent = torch.zeros(len(self.facets), dtype=torch.bool)
-        bent[torch.cat(bends(self.facets, self.normals))] = True
-        corners = self.nodes[self.facets]
-        return [MeshPiece(name, corners[at], self.normals[at], bent[at]) for name, at in self.groups.items()]
+        corners, normals, bent, tips = self.nodes[self.facets], self.normals, self._bent, self._tips
+        return [MeshPiece(name, corners[at], normals[at], bent[at], tips[at]) for name, at in self.groups.items()]
+
+
+def smooth(boundary: Boundary) -> Boundary | None:
+    """Replace facets by the curved boundary that they stand for.
+
+    Args:
+        boundary: a part of a boundary.
+
+    Returns:
+        A boundary whose points of collocation lie over those of the given one, drawn from an equal source of
+        randomness; None where no facet is bent.
+    """
+    pieces = boundary.pieces
+    if not any(isinstance(piece, MeshPiece) and piece.chosen.any() for piece in pieces):
+        return None
+    curved = [piece.curved() if isinstance(piece, MeshPiece) else piece for piece in pieces]
+    return Boundary(curved, boundary.coordinate_names)
 
 
 class MeshPiece(Piece):
@@ -204,7 +229,16 @@ class MeshPiece(Piece):
     mean is what a finite-volume method asks for.)
     """
 
-    def __init__(self, name: str, corners: Tensor, normals: Tensor, bent: Tensor, keep: Keep | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        corners: Tensor,
+        normals: Tensor,
+        bent: Tensor,
+        tips: Tensor,
+        keep: Keep | None = None,
+        lifted: bool = False,
+    ) -> None:
         """Compose a piece.
 
         Args:
@@ -212,9 +246,11 @@ class MeshPiece(Piece):
             corners: `(F, d, d)`, of its facets.
             normals: `(F, d)`.
             bent: bool `(F,)`, the facets of curved parts.
-            keep: tells which points belong to the piece; None keeps all.
+            tips: `(F, d, d)`, unit normals of the smooth boundary at the corners.
+            keep: tells which points of facets belong to the piece; None keeps all.
+            lifted: whether `collocate` is to give points of the smooth boundary instead.
         """
-        self.corners, self.normals, self.bent = corners, normals, bent
+        self.corners, self.normals, self.bent, self.tips, self.lifted = corners, normals, bent, tips, lifted
         cumulative = simplices.measures(corners).cumsum(0)
 
         def place(unit: Tensor) -> tuple[Tensor, Tensor]:
@@ -242,7 +278,18 @@ class MeshPiece(Piece):
         """
         before = self.keep
         both = keep if before is None else lambda x, normal: before(x, normal) & keep(x, normal)
-        return MeshPiece(self.name, self.corners, self.normals, self.bent, both)
+        return MeshPiece(self.name, self.corners, self.normals, self.bent, self.tips, both)
+
+    def curved(self) -> "MeshPiece":
+        """Give the same piece with points of the smooth boundary for collocation."""
+        return MeshPiece(self.name, self.corners, self.normals, self.bent, self.tips, self.keep, lifted=True)
+
+    @property
+    def chosen(self) -> Tensor:
+        """The bent facets that belong to the piece by their centres, bool `(F,)`."""
+        if self.keep is None:
+            return self.bent
+        return self.bent & self.keep(self.corners.mean(1), self.normals)
 
     def quadrature(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
         """Give a Gauss rule on every facet.
@@ -261,6 +308,22 @@ class MeshPiece(Piece):
         weights = simplices.measures(self.corners)[:, None] * weights
         return x.flatten(0, 1), self.normals.repeat_interleave(len(unit), 0), weights.flatten()
 
+    def bent_points(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the points of bent facets whose mean conditions hold in.
+
+        Args:
+            chosen: numbers of the facets, or bool `(F,)`.
+
+        Returns:
+            Points and unit normals `(f, Q, d)`, on the facets, or on the smooth boundary if the piece is lifted.
+        """
+        nodes = simplices.equal_weight_nodes(self.corners.shape[1] - 1)
+        corners, normals = self.corners[chosen], self.normals[chosen]
+        if self.lifted:
+            return lift(corners, normals, self.tips[chosen], nodes)
+        x = torch.einsum("qk,fkd->fqd", nodes, corners)
+        return x, normals[:, None].expand_as(x)
+
     def collocate(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Draw points for the residual of a condition.
 
@@ -271,21 +334,16 @@ class MeshPiece(Piece):
         Returns:
             Points and normals `(m, d)`, and the row `(m,)` of each.
         """
-        bent = self.bent
-        if self.keep is not None:
-            bent = bent & self.keep(self.corners.mean(1), self.normals)
-        chosen = bent.nonzero()[:, 0]
+        chosen = self.chosen.nonzero()[:, 0]
         if not len(chosen):
             return super().collocate(n, generator)
         if len(chosen) > n:
             start = torch.rand(1, generator=generator, dtype=torch.float64)
             chosen = chosen[((torch.arange(n) + start) * (len(chosen) / n)).long()]
-        nodes = simplices.equal_weight_nodes(self.corners.shape[1] - 1)
-        x = torch.einsum("qk,fkd->fqd", nodes, self.corners[chosen]).flatten(0, 1)
-        normal = self.normals[chosen].repeat_interleave(len(nodes), 0)
-        rows = torch.arange(len(chosen)).repeat_interleave(len(nodes))
+        x, normal = (part.flatten(0, 1) for part in self.bent_points(chosen))
+        rows = torch.arange(len(chosen)).repeat_interleave(len(x) // len(chosen))
         even = ~self.bent
-        flat = MeshPiece(self.name, self.corners[even], self.normals[even], self.bent[even], self.keep)
+        flat = MeshPiece(self.name, self.corners[even], self.normals[even], self.bent[even], self.tips[even], self.keep)
         share = flat.measure / self.measure if len(flat.corners) else 0.0
         if share == 0.0:
             return x, normal, rows

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,6 +107,13 @@ def read_mesh(path: Path) -> MeshData:
             )
     facets = [nodes if corners == dimension else None for nodes, corners in corner_blocks]
     groups = _groups(raw, facets, dimension)
+    parts = [str(name) for name, (_, dim) in raw.field_data.items() if dim == dimension]
+    if len(parts) > 1:
+        warnings.warn(
+            f"{path}: the groups of {KINDS[dimension + 1]} {', '.join(parts)} are passed over; write what differs "
+            "between them as a function of the point",
+            stacklevel=3,
+        )
 
     used = np.unique(cells)
     new_index = np.full(len(points), -1, dtype=np.int64)
