@@ -76,6 +76,15 @@ def test_coincident_nodes_are_joined_with_a_note(tmp_path):
     assert {p.name: p.measure for p in mesh.boundary.pieces} == pytest.approx({"floor": 1, "unnamed": 3})
 
 
+def test_facets_whose_nodes_no_cell_uses_stay_out_of_joined_meshes(tmp_path):
+    nodes, cells, _ = two_parts()
+    last = len(nodes) - 1
+    groups = {"loose": np.array([(last - 1, last + 1)]), "edge": np.array([(last - 2, last - 1)])}
+    with pytest.warns(UserWarning, match="9 pairs"):
+        mesh = Mesh(write(tmp_path / "m.msh", np.vstack([nodes, [(3, 3, 0)]]), cells, groups, file_format="gmsh22"))
+    assert {p.name: p.measure for p in mesh.boundary.pieces} == pytest.approx({"edge": 1 / 8, "unnamed": 31 / 8})
+
+
 def test_they_are_kept_apart_where_the_user_says_so(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
