@@ -49,15 +49,17 @@ class CellGrid:
     def _bin(self, x: Tensor) -> Tensor:
         return ((x - self._lower) / self._width).floor().long().clamp(0, self._per_axis - 1)
 
-    def contains(self, x: Tensor) -> Tensor:
+    def contains(self, x: Tensor, surely: bool = False) -> Tensor:
         """Tell which points lie in a simplex.
 
         Args:
             x: `(n, d)`, float64.
+            surely: count only those that rounding cannot have brought there.
 
         Returns:
             bool `(n,)`.
         """
+        least = self._slack if surely else -self._slack
         where = (self._bin(x) * self._strides).sum(1)
         candidate, end = self._begin[where], self._begin[where + 1]
         found = torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -66,7 +68,7 @@ class CellGrid:
         while len(open_):
             cell = self._cells[candidate[open_]]
             share = ((x[open_][:, None] - self._anchors[cell]) * self._gradients[cell]).sum(2)
-            inside = (share >= -self._slack[cell]).all(1)
+            inside = (share >= least[cell]).all(1)
             found[open_] = inside
             candidate[open_] += 1
             open_ = open_[~inside & (candidate[open_] < end[open_])]

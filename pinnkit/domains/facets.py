@@ -133,7 +133,7 @@ def check_boundary(where: str, nodes: Tensor, cells: Tensor, facets: Facets, gri
     # At the centre and near the corners, because a node may be on the inside of the facet anywhere.
     shares = torch.cat([nodes.new_full((1, d), 1 / d), 0.96 * torch.eye(d, dtype=nodes.dtype) + 0.04 / d])
     x = torch.einsum("qk,fkd->fqd", shares, corners) + (step[:, None] * normals)[:, None]
-    inside = grid.contains(x.flatten(0, 1)).reshape(len(ends), -1).any(1)
+    inside = grid.contains(x.flatten(0, 1), surely=True).reshape(len(ends), -1).any(1)
     if not inside.any():
         return
     what = ("edges", "faces")[d - 2]

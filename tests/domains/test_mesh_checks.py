@@ -290,3 +290,19 @@ def test_groups_of_cells_are_passed_over_with_a_note(tmp_path):
     path.write_text(text)
     with pytest.warns(UserWarning, match="m.msh: the groups of triangles iron, body are passed over; write"):
         Mesh(path)
+
+
+@pytest.mark.parametrize("origin", [0.0, 1e4])
+@pytest.mark.parametrize("solid", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_meshes_of_random_points_are_accepted(seed, solid, origin, tmp_path):
+    """Delaunay meshes of points squeezed to 1e-6 in one direction, with slivers of all kinds."""
+    from scipy.spatial import Delaunay
+
+    x = np.random.default_rng(seed).random((150, 3 if solid else 2))
+    cells = Delaunay(x).simplices
+    spans = x[cells[:, 1:]] - x[cells[:, :1]]
+    # Without the slivers that a hull of random points has in its sides.
+    cells = cells[np.abs(np.linalg.det(spans)) > 1e-9]
+    mesh = make(tmp_path, x * ([1, 1e-6, 1] if solid else [1, 1e-6]) + origin, cells)
+    assert len(mesh.cells) == len(cells) and mesh.contains(mesh.nodes).all()
