@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
-# Barycentric coordinates this far below zero count as zero, so that no point falls between two cells.
-SLACK = 1e-12
+from .simplices import EPS, normals, opposite
+
+# Points this many roundings of the coordinates in front of a facet count as inside, so that none falls between cells.
+ROUNDINGS = 8
 
 
 class CellGrid:
@@ -17,8 +19,13 @@ class CellGrid:
             corners: `(C, d + 1, d)`.
         """
         count, d = len(corners), corners.shape[2]
-        self._origin = corners[:, 0]
-        self._inverse = torch.linalg.inv((corners[:, 1:] - corners[:, :1]).mT)
+        # Each barycentric coordinate is the height above a facet, computed from that facet, because cells may be thin.
+        facets = opposite(corners)
+        self._anchors = torch.stack([facet[:, 0] for facet in facets], 1)
+        gradients = torch.stack([normals(facet) for facet in facets], 1)
+        self._gradients = gradients / ((corners - self._anchors) * gradients).sum(2, keepdim=True)
+        size = corners.abs().amax((1, 2))[:, None]
+        self._slack = ROUNDINGS * EPS * size * self._gradients.norm(dim=2)
         self._lower = corners.amin((0, 1))
         self._per_axis = max(1, round(count ** (1 / d)))
         self._width = (corners.amax((0, 1)) - self._lower) / self._per_axis
@@ -42,15 +49,17 @@ class CellGrid:
     def _bin(self, x: Tensor) -> Tensor:
         return ((x - self._lower) / self._width).floor().long().clamp(0, self._per_axis - 1)
 
-    def contains(self, x: Tensor) -> Tensor:
+    def contains(self, x: Tensor, surely: bool = False) -> Tensor:
         """Tell which points lie in a simplex.
 
         Args:
             x: `(n, d)`, float64.
+            surely: count only those that rounding cannot have brought there.
 
         Returns:
             bool `(n,)`.
         """
+        least = self._slack if surely else -self._slack
         where = (self._bin(x) * self._strides).sum(1)
         candidate, end = self._begin[where], self._begin[where + 1]
         found = torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -58,8 +67,8 @@ class CellGrid:
         # One round looks at one more simplex for every point that is still in question.
         while len(open_):
             cell = self._cells[candidate[open_]]
-            share = (self._inverse[cell] @ (x[open_] - self._origin[cell])[..., None])[..., 0]
-            inside = (share >= -SLACK).all(1) & (share.sum(1) <= 1 + SLACK)
+            share = ((x[open_][:, None] - self._anchors[cell]) * self._gradients[cell]).sum(2)
+            inside = (share >= least[cell]).all(1)
             found[open_] = inside
             candidate[open_] += 1
             open_ = open_[~inside & (candidate[open_] < end[open_])]

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import InputError
 from .points import Points
 from .quadrature import gauss_legendre, gauss_simplex
+from .simplices import measures
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class Cells:
         corners = self.nodes[at]
         spans = corners[:, [1 + i if self.simplices else 2**i for i in range(k)]] - corners[:, :1]
         reference, weights = gauss_simplex(per_axis, k) if self.simplices else gauss_legendre(per_axis**k, k)
-        size = torch.linalg.det(spans @ spans.mT).clamp_min(0).sqrt() if k else corners.new_ones(len(corners))
         if self.simplices:
-            size = size / math.factorial(k)
+            size = measures(corners)
+        else:
+            size = torch.linalg.det(spans @ spans.mT).clamp_min(0).sqrt() if k else corners.new_ones(len(corners))
         hats, slopes = _hats(reference, self.simplices)
         gradients = None
         if facet is None:

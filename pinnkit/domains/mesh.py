@@ -1,31 +1,32 @@
 """Domains given by a mesh of triangles or tetrahedra."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError, NameNotFound
+from ..errors import NameNotFound
 from ..jets import plain
 from . import simplices
 from .approximate_distance import Distances, joined, segments
-from .bent_facets import bends, cavities, offsets
-from .boundary import Keep, Piece
+from .bent_facets import bends, cavities, lift, offsets, tips
+from .boundary import Boundary, Keep, Piece
 from .cell_grid import CellGrid
 from .cells import Cells
+from .coincident import coincident
 from .domain import Domain
+from .facets import Facets, check_boundary, check_cells, check_neighbours
 from .mesh_files import read_mesh
 from .points import Points
 from .quadrature import gauss_simplex
 from .segments import squared_distance
-
-# A cell this flat, relative to a power of its longest edge, is taken for one without volume.
-FLAT = 1e-12
 
 
 class Mesh(Domain):
@@ -44,49 +45,50 @@ class Mesh(Domain):
         groups: for every piece of the boundary the indices of its facets.
     """
 
-    def __init__(self, path: str | PathLike[str], names: Sequence[str] | None = None) -> None:
+    def __init__(self, path: str | PathLike[str], names: Sequence[str] | None = None, merge: bool = True) -> None:
         """Read and check a mesh file.
 
         Args:
             path: a .msh (Gmsh 2.2 or 4.1), .vtu, .vtk or .xdmf file.
             names: the coordinate names.
+            merge: join nodes that are at one place (within 1e-8 of the shortest edge there, or rounding), with a
+                note, so that parts meshed one by one hang together; False keeps them apart, so that a slit has two
+                sides.
 
         Raises:
-            InputError: if the file cannot be used.
+            InputError: if the file cannot be used: cells without volume, twice or overlapping, three at one facet,
+                or boundary facets inside the domain.
         """
         self.path = Path(path)
-        data = read_mesh(self.path)
+        data, where = read_mesh(self.path), str(path)
+        check_cells(where, torch.from_numpy(data.nodes), torch.from_numpy(data.cells))
+        first = coincident(data.nodes, data.cells, data.eps)
+        again = first != np.arange(len(first))
+        if merge and again.any():
+            at = ", ".join(f"{v:.6g}" for v in data.nodes[again][0])
+            warnings.warn(
+                f"{where}: {int(again.sum())} pairs of coincident nodes were joined, the first at ({at}); Mesh(..., "
+                "merge=False) keeps them apart, as the two sides of a slit",
+                stacklevel=2,
+            )
+            data, again = data.renumbered(first), np.zeros(0, dtype=bool)
         self.nodes, self.cells = torch.from_numpy(data.nodes), torch.from_numpy(data.cells)
         super().__init__(torch.stack([self.nodes.amin(0), self.nodes.amax(0)]), names)
         self.unit_dimension = self.dimension + 1
         self._corners = self.nodes[self.cells]
-        sizes = simplices.measures(self._corners)
-        longest = (self._corners[:, :, None] - self._corners[:, None]).square().sum(-1).amax((1, 2)).sqrt()
-        if flat := int((sizes <= FLAT * longest**self.dimension).sum()):
-            what = ("zero area", "zero volume")[self.dimension - 2]
-            raise InputError(
-                f"{self.path}: {flat} of {len(sizes)} cells have {what}; remove them or mesh the domain again"
-            )
-        self._cumulative = sizes.cumsum(0)
-        self._find_facets()
+        self._cumulative = simplices.measures(self._corners).cumsum(0)
+        # Checks see the two sides of a slit as one.
+        joined = torch.from_numpy(first[data.cells]) if again.any() else self.cells
+        facets = Facets.of(joined)
+        check_neighbours(where, self.nodes, joined, facets)
+        check_boundary(where, self.nodes, joined, facets, self._grid, slit=not merge)
+        own = Facets.of(self.cells) if again.any() else facets
+        self.facets, self.normals, _ = own.boundary(self.nodes)
         self.groups = self._find_groups({k: torch.from_numpy(v) for k, v in data.groups.items()})
 
     @cached_property
     def _grid(self) -> CellGrid:
         return CellGrid(self._corners)
-
-    def _find_facets(self) -> None:
-        d = self.dimension
-        every = torch.cat([self.cells[:, [j for j in range(d + 1) if j != i]] for i in range(d + 1)])
-        opposite = self.cells.T.reshape(-1)
-        _, inverse, counts = every.sort(1).values.unique(dim=0, return_inverse=True, return_counts=True)
-        single = counts[inverse] == 1
-        facets, inner = every[single], self.nodes[opposite[single]]
-        normal = _normals(self.nodes[facets])
-        inward = ((inner - self.nodes[facets[:, 0]]) * normal).sum(1) > 0
-        facets[inward] = facets[inward].flip(1)
-        self.facets = facets
-        self.normals = torch.where(inward[:, None], -normal, normal)
 
     def _find_groups(self, named: dict[str, Tensor]) -> dict[str, Tensor]:
         if not named:
@@ -176,11 +178,21 @@ class Mesh(Domain):
         return self._cavities
 
     @cached_property
+    def _bent(self) -> Tensor:
+        bent = torch.zeros(len(self.facets), dtype=torch.bool)
+        bent[torch.cat(bends(self.facets, self.normals))] = True
+        return bent
+
+    @cached_property
+    def _tips(self) -> Tensor:
+        return tips(self.nodes, self.facets, self.normals)
+
+    @cached_property
     def _facet_offsets(self) -> tuple[Tensor, Tensor] | None:
-        distance = offsets(self.nodes, self.facets, self.normals)
-        bent, corners = distance > 0, self.nodes[self.facets]
+        bent, corners = self._bent, self.nodes[self.facets]
         share = simplices.measures(corners) / simplices.measures(corners).sum()
-        return (corners[bent].mean(1), (distance * share.sqrt())[bent]) if bent.any() else None
+        distance = offsets(corners[bent], self._tips[bent])
+        return (corners[bent].mean(1), distance * share[bent].sqrt()) if bent.any() else None
 
     @property
     def facet_offsets(self) -> tuple[Tensor, Tensor] | None:
@@ -188,10 +200,25 @@ class Mesh(Domain):
         return self._facet_offsets
 
     def _pieces(self) -> list[Piece]:
-        bent = torch.zeros(len(self.facets), dtype=torch.bool)
-        bent[torch.cat(bends(self.facets, self.normals))] = True
-        corners = self.nodes[self.facets]
-        return [MeshPiece(name, corners[at], self.normals[at], bent[at]) for name, at in self.groups.items()]
+        corners, normals, bent, tips = self.nodes[self.facets], self.normals, self._bent, self._tips
+        return [MeshPiece(name, corners[at], normals[at], bent[at], tips[at]) for name, at in self.groups.items()]
+
+
+def smooth(boundary: Boundary) -> Boundary | None:
+    """Replace facets by the curved boundary that they stand for.
+
+    Args:
+        boundary: a part of a boundary.
+
+    Returns:
+        A boundary whose points of collocation lie over those of the given one, drawn from an equal source of
+        randomness; None where no facet is bent.
+    """
+    pieces = boundary.pieces
+    if not any(isinstance(piece, MeshPiece) and piece.chosen.any() for piece in pieces):
+        return None
+    curved = [piece.curved() if isinstance(piece, MeshPiece) else piece for piece in pieces]
+    return Boundary(curved, boundary.coordinate_names)
 
 
 class MeshPiece(Piece):
@@ -202,7 +229,16 @@ class MeshPiece(Piece):
     mean is what a finite-volume method asks for.)
     """
 
-    def __init__(self, name: str, corners: Tensor, normals: Tensor, bent: Tensor, keep: Keep | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        corners: Tensor,
+        normals: Tensor,
+        bent: Tensor,
+        tips: Tensor,
+        keep: Keep | None = None,
+        lifted: bool = False,
+    ) -> None:
         """Compose a piece.
 
         Args:
@@ -210,9 +246,11 @@ class MeshPiece(Piece):
             corners: `(F, d, d)`, of its facets.
             normals: `(F, d)`.
             bent: bool `(F,)`, the facets of curved parts.
-            keep: tells which points belong to the piece; None keeps all.
+            tips: `(F, d, d)`, unit normals of the smooth boundary at the corners.
+            keep: tells which points of facets belong to the piece; None keeps all.
+            lifted: whether `collocate` is to give points of the smooth boundary instead.
         """
-        self.corners, self.normals, self.bent = corners, normals, bent
+        self.corners, self.normals, self.bent, self.tips, self.lifted = corners, normals, bent, tips, lifted
         cumulative = simplices.measures(corners).cumsum(0)
 
         def place(unit: Tensor) -> tuple[Tensor, Tensor]:
@@ -240,7 +278,18 @@ class MeshPiece(Piece):
         """
         before = self.keep
         both = keep if before is None else lambda x, normal: before(x, normal) & keep(x, normal)
-        return MeshPiece(self.name, self.corners, self.normals, self.bent, both)
+        return MeshPiece(self.name, self.corners, self.normals, self.bent, self.tips, both)
+
+    def curved(self) -> "MeshPiece":
+        """Give the same piece with points of the smooth boundary for collocation."""
+        return MeshPiece(self.name, self.corners, self.normals, self.bent, self.tips, self.keep, lifted=True)
+
+    @property
+    def chosen(self) -> Tensor:
+        """The bent facets that belong to the piece by their centres, bool `(F,)`."""
+        if self.keep is None:
+            return self.bent
+        return self.bent & self.keep(self.corners.mean(1), self.normals)
 
     def quadrature(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
         """Give a Gauss rule on every facet.
@@ -259,6 +308,22 @@ class MeshPiece(Piece):
         weights = simplices.measures(self.corners)[:, None] * weights
         return x.flatten(0, 1), self.normals.repeat_interleave(len(unit), 0), weights.flatten()
 
+    def bent_points(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the points of bent facets whose mean conditions hold in.
+
+        Args:
+            chosen: numbers of the facets, or bool `(F,)`.
+
+        Returns:
+            Points and unit normals `(f, Q, d)`, on the facets, or on the smooth boundary if the piece is lifted.
+        """
+        nodes = simplices.equal_weight_nodes(self.corners.shape[1] - 1)
+        corners, normals = self.corners[chosen], self.normals[chosen]
+        if self.lifted:
+            return lift(corners, normals, self.tips[chosen], nodes)
+        x = torch.einsum("qk,fkd->fqd", nodes, corners)
+        return x, normals[:, None].expand_as(x)
+
     def collocate(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Draw points for the residual of a condition.
 
@@ -269,41 +334,19 @@ class MeshPiece(Piece):
         Returns:
             Points and normals `(m, d)`, and the row `(m,)` of each.
         """
-        bent = self.bent
-        if self.keep is not None:
-            bent = bent & self.keep(self.corners.mean(1), self.normals)
-        chosen = bent.nonzero()[:, 0]
+        chosen = self.chosen.nonzero()[:, 0]
         if not len(chosen):
             return super().collocate(n, generator)
         if len(chosen) > n:
             start = torch.rand(1, generator=generator, dtype=torch.float64)
             chosen = chosen[((torch.arange(n) + start) * (len(chosen) / n)).long()]
-        nodes = simplices.equal_weight_nodes(self.corners.shape[1] - 1)
-        x = torch.einsum("qk,fkd->fqd", nodes, self.corners[chosen]).flatten(0, 1)
-        normal = self.normals[chosen].repeat_interleave(len(nodes), 0)
-        rows = torch.arange(len(chosen)).repeat_interleave(len(nodes))
+        x, normal = (part.flatten(0, 1) for part in self.bent_points(chosen))
+        rows = torch.arange(len(chosen)).repeat_interleave(len(x) // len(chosen))
         even = ~self.bent
-        flat = MeshPiece(self.name, self.corners[even], self.normals[even], self.bent[even], self.keep)
+        flat = MeshPiece(self.name, self.corners[even], self.normals[even], self.bent[even], self.tips[even], self.keep)
         share = flat.measure / self.measure if len(flat.corners) else 0.0
         if share == 0.0:
             return x, normal, rows
         more, more_normal = flat.sample(max(1, round(n * share)), generator)
         more_rows = len(chosen) + torch.arange(len(more))
         return torch.cat([x, more]), torch.cat([normal, more_normal]), torch.cat([rows, more_rows])
-
-
-def _normals(facets: Tensor) -> Tensor:
-    """Return unit normals, to the right of segments and by the right-hand rule of triangles.
-
-    Args:
-        facets: `(F, d, d)`.
-
-    Returns:
-        `(F, d)`.
-    """
-    along = facets[:, 1] - facets[:, 0]
-    if facets.shape[1] == 2:
-        normal = torch.stack([along[:, 1], -along[:, 0]], dim=1)
-    else:
-        normal = torch.linalg.cross(along, facets[:, 2] - facets[:, 0])
-    return normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ CORNERS = {
     "tetra": 4,
     "tetra10": 4,
 }
+KINDS = {1: "points", 2: "lines", 3: "triangles", 4: "tetrahedra"}
 PHYSICAL = "gmsh:physical"
 
 
@@ -28,12 +30,29 @@ class MeshData(NamedTuple):
     Attributes:
         nodes: float64 `(N, d)`, only those that cells use.
         cells: int64 `(C, d + 1)`.
-        groups: for every named group of facets int64 `(F, d)`, the nodes of each.
+        groups: for every named group of facets int64 `(F, d)`, the nodes of each; -1 for nodes that no cell uses.
+        eps: relative rounding error of the coordinates.
     """
 
     nodes: np.ndarray
     cells: np.ndarray
     groups: dict[str, np.ndarray]
+    eps: float
+
+    def renumbered(self, first: np.ndarray) -> "MeshData":
+        """Join nodes.
+
+        Args:
+            first: int64 `(N,)`, for each node the one that takes its place.
+
+        Returns:
+            The mesh without the nodes that are used no more.
+        """
+        used, number = np.unique(first, return_inverse=True)
+        # One more entry, for the -1 of facets.
+        number = np.append(number, -1)
+        groups = {name: number[facets] for name, facets in self.groups.items()}
+        return MeshData(self.nodes[used], number[self.cells], groups, self.eps)
 
 
 def read_mesh(path: Path) -> MeshData:
@@ -50,6 +69,7 @@ def read_mesh(path: Path) -> MeshData:
     """
     raw = read_raw_mesh(path)
     points = np.asarray(raw.points, dtype=np.float64)
+    single = np.asarray(raw.points).dtype == np.float32
     broken = int((~np.isfinite(points)).any(axis=1).sum())
     if broken:
         raise InputError(f"{path}: {broken} of {len(points)} nodes have NaN or infinite coordinates")
@@ -77,15 +97,29 @@ def read_mesh(path: Path) -> MeshData:
         for block in raw.cells
     ]
     cells = np.concatenate([nodes for nodes, corners in corner_blocks if corners == dimension + 1])
-    if cells.min() < 0 or cells.max() >= len(points):
-        raise InputError(f"{path}: cells refer to nodes that are not in the file ({len(points)} nodes)")
+    for nodes, corners in corner_blocks:
+        strange = ((nodes < 0) | (nodes >= len(points))).any(axis=1)
+        if strange.any():
+            first = int(strange.argmax())
+            raise InputError(
+                f"{path}: {int(strange.sum())} {KINDS[corners]} refer to nodes that are not in the file "
+                f"({len(points)} nodes), the first with the nodes {nodes[first].tolist()}, counted from 0"
+            )
     facets = [nodes if corners == dimension else None for nodes, corners in corner_blocks]
     groups = _groups(raw, facets, dimension)
+    parts = [str(name) for name, (_, dim) in raw.field_data.items() if dim == dimension]
+    if len(parts) > 1:
+        warnings.warn(
+            f"{path}: the groups of {KINDS[dimension + 1]} {', '.join(parts)} are passed over; write what differs "
+            "between them as a function of the point",
+            stacklevel=3,
+        )
 
     used = np.unique(cells)
     new_index = np.full(len(points), -1, dtype=np.int64)
     new_index[used] = np.arange(len(used))
-    return MeshData(points[used], new_index[cells], {name: new_index[f] for name, f in groups.items()})
+    named = {name: new_index[f] for name, f in groups.items()}
+    return MeshData(points[used], new_index[cells], named, float(np.finfo(np.float32 if single else np.float64).eps))
 
 
 def read_raw_mesh(path: Path) -> Any:

@@ -1,23 +1,78 @@
-"""Simplices: measures, and maps of the unit cube onto unions of them."""
+"""Simplices of any aspect ratio: measures, normals, heights, and maps of the unit cube onto unions."""
 
 import math
 
 import torch
 from torch import Tensor
 
+EPS, TINY = torch.finfo(torch.float64).eps, torch.finfo(torch.float64).tiny
 
-def measures(corners: Tensor) -> Tensor:
-    """Lengths, areas or volumes, by the Gram determinant.
+
+def from_nearest(corners: Tensor) -> Tensor:
+    """Begin each simplex with the corner that is nearest to its others, so that few digits cancel in products of edges.
 
     Args:
-        corners: `(C, k + 1, d)` with k <= d.
+        corners: `(C, k + 1, d)`.
+
+    Returns:
+        int64 `(C, k + 1)`, the numbers of the corners in a cyclic order.
+    """
+    lengths = (corners[:, :, None] - corners[:, None]).norm(dim=-1)
+    first = lengths.sum(2).argmin(1, keepdim=True)
+    return (first + torch.arange(corners.shape[1], device=corners.device)) % corners.shape[1]
+
+
+def measures(corners: Tensor) -> Tensor:
+    """Lengths, areas or volumes, by products of edges (the Gram determinant would lose half of the digits).
+
+    Args:
+        corners: `(C, k + 1, d)` with 1 <= k <= d and 2 <= d <= 3.
 
     Returns:
         `(C,)`.
     """
-    spans = corners[:, 1:] - corners[:, :1]
-    gram = torch.linalg.det(spans @ spans.mT)
-    return gram.clamp_min(0).sqrt() / math.factorial(spans.shape[1])
+    k, d = corners.shape[1] - 1, corners.shape[2]
+    if k == 1:
+        return (corners[:, 1] - corners[:, 0]).norm(dim=1)
+    if k < d:
+        return normals(corners).norm(dim=1) / 2
+    corners = corners.take_along_dim(from_nearest(corners)[..., None], 1)
+    return (normals(corners[:, :-1]) * (corners[:, -1] - corners[:, 0])).sum(1).abs() / math.factorial(k)
+
+
+def normals(facets: Tensor) -> Tensor:
+    """Normals of segments in the plane, to the right, or of triangles in space, by the right-hand rule.
+
+    Args:
+        facets: `(F, d, d)`.
+
+    Returns:
+        `(F, d)`, as long as the segment, or as twice the area of the triangle.
+    """
+    if facets.shape[1] == 2:
+        along = facets[:, 1] - facets[:, 0]
+        return torch.stack([along[:, 1], -along[:, 0]], dim=1)
+    facets = facets.take_along_dim(from_nearest(facets)[..., None], 1)
+    return torch.linalg.cross(facets[:, 1] - facets[:, 0], facets[:, 2] - facets[:, 0])
+
+
+def opposite(corners: Tensor) -> list[Tensor]:
+    """Give the facet opposite to each corner: `(C, k, ...)` for each of the corners `(C, k + 1, ...)`."""
+    numbers = range(corners.shape[1])
+    return [corners[:, [j for j in numbers if j != i]] for i in numbers]
+
+
+def heights(corners: Tensor) -> Tensor:
+    """Least heights of triangles in the plane or tetrahedra in space, over their longest side or largest face.
+
+    Args:
+        corners: `(C, d + 1, d)`.
+
+    Returns:
+        `(C,)`; zero where the cell is a point or a segment.
+    """
+    base = torch.stack([measures(facet) for facet in opposite(corners)]).amax(0)
+    return torch.where(base > 0, corners.shape[2] * measures(corners) / base.clamp_min(TINY), 0.0)
 
 
 def place(unit: Tensor, corners: Tensor, cumulative: Tensor) -> tuple[Tensor, Tensor]:

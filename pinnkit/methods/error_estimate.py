@@ -8,10 +8,10 @@ import math
 import torch
 from torch import Tensor
 
-from ..jets import evaluate
 from ..problem import Trial, validation_points
 from ..spaces import LRNN
 from .frozen.head import solve_head
+from .geometric_error import geometric_error as geometric_error
 from .scales import scales
 from .task import Task
 
@@ -118,30 +118,6 @@ def energy_residual(trial: Trial, task: Task) -> float:
     # Rounding may leave a minute increase; only the size counts.
     decrease = abs(decrease)
     return math.sqrt(decrease / (abs(gained) + decrease)) if 0 < decrease < math.inf else decrease
-
-
-@torch.no_grad()
-def geometric_error(trial: Trial, task: Task) -> float:
-    """Estimate the relative error due to facets that stand for a curved boundary.
-
-    Moving the boundary by a distance changes the solution near it by the distance times its gradient; the estimate is
-    the root-mean-square of that over the boundary, relative to the solution. (Our choice.)
-
-    Args:
-        trial: the trial function.
-        task: its problem.
-
-    Returns:
-        The estimate; zero where the domain is exact.
-    """
-    found = task.problem.domain.facet_offsets
-    if found is None:
-        return 0.0
-    centres, offsets = (part.to(task.device, task.dtype) for part in found)
-    slopes = evaluate(trial, centres, [(axis,) for axis in range(centres.shape[1])])
-    change = offsets[:, None] * torch.stack(list(slopes.values())).norm(dim=0)
-    x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
-    return (change.norm(dim=0) / scales(trial(x), task)).max().item()
 
 
 def _largest_ratio(errors: Tensor, sizes: Tensor) -> float:

@@ -96,3 +96,41 @@ def write_msh41(
     lines += ["$EndElements", ""]
     path.write_text("\n".join(lines))
     return path
+
+
+def ring(segments: int, inner: float, layers: int = 4) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Return nodes, triangles of the ring between the radii `inner` and 1, and its two circles' edges."""
+    angle = 2 * np.pi * np.arange(segments) / segments
+    circle = np.stack([np.cos(angle), np.sin(angle), 0 * angle], 1)
+    nodes = np.concatenate([radius * circle for radius in np.linspace(inner, 1, layers + 1)])
+    a = np.arange(segments)
+    b = (a + 1) % segments
+    cells = []
+    for first in segments * np.arange(layers):
+        c, d = a + first + segments, b + first + segments
+        cells += [np.stack([a + first, c, b + first], 1), np.stack([b + first, c, d], 1)]
+    edges = np.stack([a, b], 1)
+    return nodes, np.concatenate(cells), {"inner": edges, "outer": edges + layers * segments}
+
+
+def octasphere(refinements: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes and triangles of the unit sphere: an octahedron whose faces are cut into four again and again."""
+    nodes = [*np.eye(3), *-np.eye(3)]
+    faces = [(a, b, c) for a in (0, 3) for b in (1, 4) for c in (2, 5)]
+    for _ in range(refinements):
+        middles: dict[tuple[int, int], int] = {}
+        finer = []
+        for face in faces:
+            middle = []
+            for i, j in ((0, 1), (1, 2), (2, 0)):
+                key = (min(face[i], face[j]), max(face[i], face[j]))
+                if key not in middles:
+                    middles[key] = len(nodes)
+                    point = nodes[key[0]] + nodes[key[1]]
+                    nodes.append(point / np.linalg.norm(point))
+                middle.append(middles[key])
+            x, y, z = middle
+            a, b, c = face
+            finer += [(a, x, z), (b, y, x), (c, z, y), (x, y, z)]
+        faces = finer
+    return np.array(nodes), np.array(faces)

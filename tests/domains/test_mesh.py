@@ -191,7 +191,7 @@ BAD: dict[str, tuple[list, list, str]] = {
     "flat triangles": (
         [(0, 0, 0), (1, 0, 0), (2, 0, 0), (0, 1, 0)],
         [("triangle", [[0, 1, 2], [0, 1, 3], [1, 1, 3]])],
-        "2 of 3 cells have zero area; remove them",
+        r"2 of 3 cells have zero area, the first at \(1, 0\) \(cell 0, counted from 0\); remove them",
     ),
     "flat tetrahedra": (SQUARE, [("tetra", [[0, 1, 2, 3]])], "1 of 1 cells have zero volume"),
     "surface": (

@@ -138,7 +138,7 @@ def test_a_slit_is_a_boundary(tmp_path):
         nodes, {"triangle": cells, "line": [[6, 2], [6, 3]]}, cell_data={k: [[7] * 6, [8] * 2] for k in PHYSICAL}
     )
     mesh.write(tmp_path / "slit.msh", file_format="gmsh22")
-    domain = pk.Mesh(tmp_path / "slit.msh")
+    domain = pk.Mesh(tmp_path / "slit.msh", merge=False)
     residual_of(pk.Dirichlet(u=0.0, on=domain.boundary["8"]), domain)
 
 
