@@ -139,6 +139,12 @@ class Feature:
     def _level(self, domain: Domain) -> float:
         """Give the mean of the weight over a domain, by bridge sampling between even points and crowded ones.
 
+        Args:
+            domain: the domain.
+
+        Returns:
+            The mean.
+
         Reference:
             Meng and Wong 1996, Statistica Sinica 6, 831.
         """

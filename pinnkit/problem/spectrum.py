@@ -111,6 +111,13 @@ def _samples(problem: Problem, stated: Sequence[Residual]) -> list[int]:
 
     Frequencies above half of the samples would be taken for low ones. Along random lines, the frequency below which
     `ENERGY` of the squares of a source or datum lie tells how many are needed.
+
+    Args:
+        problem: the problem.
+        stated: its residuals and energies.
+
+    Returns:
+        Samples along each axis.
     """
     bounds, names = problem.domain.bounds, problem.coordinates.names
     d = bounds.shape[1]

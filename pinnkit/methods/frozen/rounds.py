@@ -28,7 +28,7 @@ DECISIVE, PROMISING = 0.03, 3
 """Relative residuals above the first say little about spreads; up to there so many of the best ones go on. (Our choice:
 at one tenth, an advected wave still prefers spreads that are far too small.)"""
 EQUAL, SLOW = 1.5, 0.25
-"""Residuals within the first factor are equal; a round that leaves more than the second part of the last one's is slow."""
+"""Residuals within the first factor are equal; a round that leaves more than the second part of the last is slow."""
 SMALLER = (0.125, 0.25)
 """In many dimensions the frequencies of plane waves add up."""
 DOUBTFUL = 1e-2
@@ -164,6 +164,9 @@ class Rounds(ABC):
         least, beyond = residuals[ranked[0]], []
         if ranked[0] in (min(residuals), max(residuals)):
             beyond = [ranked[0] / 2 if ranked[0] == min(residuals) else 2 * ranked[0]]
+        if self.task.problem.energies:  # of which nothing tells how far they are from the least
+            self.spread, self.promising = ranked[0], [ranked[0], 2 * ranked[0]]
+            return
         if least > DECISIVE:
             self.spread = ranked[0]
             self.promising = [*(ranked[:PROMISING] if self.round else SPREADS), *beyond]

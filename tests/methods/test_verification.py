@@ -1,0 +1,176 @@
+"""Nothing says `converged` without a check that could have failed."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+import pinnkit as pk
+from pinnkit.methods import Status, Task
+from pinnkit.methods.frozen.contradiction import contradiction
+from pinnkit.methods.frozen.head import solve_head
+from pinnkit.methods.verification import examine
+from pinnkit.problem.survey import Survey
+
+LINE, SQUARE = pk.Interval(0, 1), pk.Box([0, 0], [1, 1])
+STRIP = pk.Interval(0, 1, name="x") * pk.Time(0, 1)
+B = SQUARE.boundary
+
+
+def stated(domain, equation, *conditions, **more):
+    return pk.Problem(domain=domain, unknowns="u", equations={"e": equation}, conditions=conditions, **more)
+
+
+def spot(radius):
+    def source(p):
+        return torch.exp(-((p.x - 0.62) ** 2 + (p.y - 0.29) ** 2) / radius**2) / (math.pi * radius**2)
+
+    return stated(SQUARE, lambda u, p: -u.laplacian - source(p), pk.Dirichlet(u=1.0, on=B))
+
+
+def greens(x, y, a, b, terms=400):
+    """The solution of -Lap G = delta(a, b), G = 0 on the unit square, as a single series of exact solutions."""
+    total = 0.0
+    for n in range(1, terms):
+        k = n * math.pi
+        low, high = min(y, b), max(y, b)
+        total += (
+            2 * math.sin(k * x) * math.sin(k * a) / k
+            * (
+                math.exp(k * (low - high)) - math.exp(-k * (low + high))
+                - math.exp(k * (low + high - 2)) + math.exp(k * (high - low - 2))
+            )
+            / (1 - math.exp(-2 * k)) / 2
+        )  # fmt: skip
+    return total
+
+
+def test_contradictions_are_named_with_their_places():
+    ends = LINE.boundary
+    problem = stated(LINE, lambda u: -u.xx - 2, pk.Dirichlet(u=0.5, on=ends), pk.Dirichlet(u=2.0, on=ends))
+    solution = pk.solve(problem)
+    assert solution.status is Status.CONTRADICTORY and not solution.status.usable
+    assert "off by 0.75 at x = " in solution.reason and "contradict each other" in solution.reason
+    assert solution.estimated_error > 0.1
+
+
+def test_values_and_slopes_on_the_same_sides():
+    problem = stated(
+        SQUARE, lambda u: u.laplacian, pk.Dirichlet(u=3.0, on=B["left"]), pk.Dirichlet(u=1.0, on=B["right"]),
+        pk.Neumann(u=0.0, on=B),
+    )  # fmt: skip
+    solution = pk.solve(problem)
+    assert solution.status is Status.CONTRADICTORY
+    assert "Neumann u" in solution.reason and "Dirichlet u on x_min" in solution.reason
+
+
+def test_fluxes_that_do_not_balance():
+    solution = pk.solve(stated(SQUARE, lambda u: u.laplacian + 1, pk.Neumann(u=0.0, on=B)))
+    assert solution.status is Status.CONTRADICTORY and "equation 'e'" in solution.reason
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        stated(STRIP, lambda u: u.t - u.xx, pk.Initial(u=1.0), pk.Dirichlet(u=0.0, on=STRIP.boundary)),
+        stated(
+            SQUARE, lambda u: u.laplacian, pk.Dirichlet(u=1.0, on=B["left"]),
+            pk.Dirichlet(u=0.0, on=B["right", "top", "bottom"]),
+        ),
+        stated(LINE, lambda u: -1e-4 * u.xx + u.x - 1, pk.Dirichlet(u=0.0, on=LINE.boundary)),
+        stated(
+            LINE, lambda u: -1e-4 * u.xx + u.x - 1, pk.Dirichlet(u=0.0, on=LINE.boundary["left"]),
+            pk.Dirichlet(u=0.0, on=LINE.boundary["right"]),
+        ),
+        pk.load_problem("advection", {}),
+        pk.load_problem("poisson-hf", {"n": 32}),
+    ],
+    ids=["incompatible start", "incompatible corner", "layer", "layer, two conditions", "fast wave", "oscillation"],
+)  # fmt: skip
+def test_what_is_only_hard_is_no_contradiction(problem):
+    assert contradiction(Task(problem)) is None
+
+
+def test_all_data_zero():
+    zero = pk.Dirichlet(u=0.0, on=LINE.boundary)
+    resonant = pk.solve(stated(LINE, lambda u: u.xx + (2 * math.pi) ** 2 * u, zero))
+    assert resonant.status is Status.UNDETERMINED and "eigenproblem" in resonant.reason
+    free = pk.solve(stated(SQUARE, lambda u: u.laplacian, pk.Neumann(u=0.0, on=B)))
+    assert free.status is Status.UNDETERMINED and "up to a constant" in free.reason
+    plain = pk.solve(stated(LINE, lambda u: u.xx - u, zero))
+    assert plain.status is Status.CONVERGED and "zero is the only solution" in plain.reason
+
+
+def test_a_gap_overrules_an_answer():
+    gap = B["top"].where(lambda p: (p.x - 0.4).abs() > 0.03)
+    sides = pk.Dirichlet(u=0.0, on=B["left", "right", "bottom"])
+    problem = stated(SQUARE, lambda u: u.laplacian + 1, sides, pk.Dirichlet(u=0.0, on=gap))
+    solution = pk.solve(problem, method=pk.LeastSquares(max_size=300), tolerance=1e-3)
+    assert solution.status is Status.UNDETERMINED and solution.estimated_error >= 1
+    for method in (pk.Adam(), pk.GaussNewton()):
+        assert pk.solve(problem, pk.MLP(width=8, depth=1), method, budget="3steps").status is Status.UNDETERMINED
+
+
+def test_a_narrow_source_is_resolved():
+    solution = pk.solve(spot(0.01), method=pk.LeastSquares(max_size=600), tolerance=1e-2, budget="60s")
+    assert solution.status is Status.CONVERGED
+    for x, y in ((0.5, 0.5), (0.2, 0.8)):
+        assert solution([[x, y]])[0] - 1 == pytest.approx(greens(x, y, 0.62, 0.29), abs=1e-3)
+
+
+def test_a_source_that_no_point_sees_is_found_by_fresh_ones(monkeypatch):
+    monkeypatch.setattr(Survey, "sights", property(lambda self: []))
+    problem = spot(0.004)
+    task = Task(problem, tolerance=1e-6)
+    trial = task.trial(task.suited(pk.LRNN()).resized(100), task.generator(0, 0))
+    # A draw whose points miss the spot makes its residual vanish on them.
+    seen = next(g for g in range(50) if _missed(task, task.points(g)))
+    solved = solve_head(trial, task, task.points(seen))
+    verdict = examine(trial, task, 1e-8, solved)
+    assert verdict.status is Status.UNRESOLVED and "the residual of equation 'e'" in verdict.reason
+    assert 0.01 < verdict.error < 100
+    assert (verdict.worst.centre - torch.tensor([0.62, 0.29])).norm() < 0.03
+    better = replace(task, features=(verdict.worst,))
+    assert "chart" in better.suited(pk.LRNN()).title
+
+
+def _missed(task, generator):
+    x = task.collocation(404, 202, generator).blocks[0].points.coordinates
+    return (x - torch.tensor([0.62, 0.29])).norm(dim=1).min() > 0.016
+
+
+def test_a_residual_bounds_the_estimate_of_a_linear_problem():
+    # Both draws of a space of constants agree on the same wrong function.
+    problem = stated(LINE, lambda u: u.xx + 1, pk.Dirichlet(u=0.0, on=LINE.boundary))
+    flat = torch.nn.Sequential(torch.nn.Linear(1, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1)).double()
+    torch.nn.init.zeros_(flat[0].weight)
+    solution = pk.solve(problem, pk.ModuleSpace(flat, keep=True), pk.LeastSquares(), budget="20s")
+    assert solution.status is not Status.CONVERGED and solution.estimated_error > 0.05
+
+
+def test_waves_over_many_periods_are_not_believed():
+    def wave(end):
+        st = pk.Interval(0, 1, name="x") * pk.Time(0, end)
+        bump = lambda p: torch.exp(-(((p.x - 0.5) / 0.1) ** 2))  # noqa: E731
+        return pk.Problem(
+            domain=st, unknowns="u", equations={"w": lambda u: u.tt - u.xx},
+            conditions=[pk.Initial(u=bump), pk.Initial(u_t=0.0), pk.Neumann(u=0.0, on=st.boundary)],
+        )  # fmt: skip
+
+    solution = pk.solve(wave(40.0), method=pk.LeastSquares(max_size=300))
+    assert solution.estimated_error > 0.3
+
+
+def test_a_jump_in_a_strong_form_is_no_answer():
+    def k(p):
+        return torch.where(p.y < 0.5, p.x.new_tensor(1.0), p.x.new_tensor(40.0))
+
+    problem = stated(SQUARE, lambda u, p: k(p) * u.laplacian, pk.Dirichlet(u=lambda p: p.y, on=B))
+    solution = pk.solve(problem)
+    assert solution.status is Status.UNRESOLVED and "weak form" in solution.reason and solution.estimated_error >= 1
+
+
+def test_a_march_without_a_window_is_an_error():
+    solution = pk.solve(pk.load_problem("burgers", {}), method=pk.TimeMarching(), budget="1steps")
+    assert not solution.status.usable
