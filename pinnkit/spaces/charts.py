@@ -14,7 +14,8 @@ from .core import CoreMap
 from .corner import CornerMap, PolarMap
 from .space import Space
 
-SHARE = 0.25
+SHARE, LARGEST = 0.25, 0.4
+"""Part of the functions for each chart, and for all together; one feature has as much."""
 SPREAD = 0.7
 
 
@@ -90,8 +91,9 @@ class Charts(Space):
         return len(self.cavities) + len(self.corners)
 
     def resized(self, size: int) -> Self:
-        """Share the functions out: a quarter for each chart, but three fifths at least for the domain."""
-        share = min(SHARE, 0.4 / self.count)
+        """Share the functions out: three fifths at least for the domain, see `SHARE`."""
+        features = any(isinstance(chart, CoreMap) for chart in self.corners)
+        share = min(LARGEST if features else SHARE, LARGEST / self.count)
         around = self.around.resized(max(8, round(share * size)))
         inside = self.inside.resized(max(8, round((1 - share * self.count) * size)))
         unchanged = around is self.around and inside is self.inside
