@@ -129,7 +129,7 @@ def drive(
             if stop is None and budget.spent >= 1:
                 stop = Stop(Status.BUDGET_SPENT, f"the budget of {budget} is spent")
             progress.estimated_error = _estimate(step, run, task, before, budget, stop)
-            if _within(progress.estimated_error, task):
+            if _within(progress.estimated_error, task) and not (stop and stop.status is Status.CONVERGED):
                 reason = f"estimated error {progress.estimated_error:.1e} within {task.tolerance:g}"
                 stop = Stop(Status.CONVERGED, reason)
             progress.parameters = {p.name: p.item() for p in task.problem.trainable_parameters}

@@ -52,6 +52,10 @@ class Problem:
         quantities: what is to be read off the solution, by name.
         lift: a known part of the solution, such as a singular one, that is added to the functions of the space: a
             function of points that gives a tensor, or a dict of them by unknown.
+        guess: where the search for the solution of a nonlinear problem begins, and so which of several solutions is
+            found: a number, a function of points that gives a tensor, or a dict of them by unknown (those left out
+            are zero). Newton's method over frozen spaces starts from it; linear problems, and methods that march in
+            time or train all parameters, do without.
         space: the trial space that suits the problem, where no other is asked for; None leaves it to the method.
 
     Raises:
@@ -73,6 +77,7 @@ class Problem:
         space: nn.Module | None = None,
         quantities: Mapping[str, Quantity] | None = None,
         lift: Callable[[Points], Any] | None = None,
+        guess: Any = None,
     ) -> None:
         """Check and trace the problem; see the class."""
         check_arguments(domain, unknowns, equations, energy, weak, conditions, parameters)
@@ -131,6 +136,10 @@ class Problem:
         if lift is not None and any(condition.hard for condition in self.conditions):
             raise InputError("a lift and hard conditions would disagree; make the conditions soft.")
         self.known = None if lift is None else KnownPart(lift, self.unknowns, domain.names, inside)
+        self.guess = None
+        if guess is not None:
+            start = guess if callable(guess) else lambda p: guess
+            self.guess = KnownPart(start, self.unknowns, domain.names, inside, "guess")
         self.quantities = state_quantities(quantities or {}, self.unknowns, domain, self.coordinates)
         # Here, because the reference is used after the solve, when a mistake in it would cost the solution.
         check_reference(self, inside)

@@ -9,8 +9,11 @@ from ...errors import InputError
 from ...problem import Trial
 from ..inverse.frozen import InverseRun
 from ..inverse.posterior import has_noise
+from ..stopping import Budget
 from ..task import Task
-from .rounds import FrozenSpaces, Rounds
+from .rounds import DOUBTFUL, FrozenSpaces, Rounds
+from .several import another, reconciled
+from .starts import search
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,9 @@ class LeastSquares(FrozenSpaces):
     of the data by as many cells as give the smallest residual.
 
     A nonlinear problem is linearised about the solution of the round before, so that one step or two are enough in
-    every round but the first.
+    every round but the first. That starts from the problem's guess, else from zero; where it ends at no solution, other
+    starts and paths to solutions are searched (`search`), and where two draws end at two solutions, they are made to
+    agree on one of them and the other one is reported.
 
     Args:
         start_size: basis functions of the first round, where the space leaves its size open.
@@ -58,6 +63,32 @@ class LeastSquares(FrozenSpaces):
 class LeastSquaresRun(Rounds):
     """Rounds of least squares; see `LeastSquares`."""
 
+    def _pair(self, ways: list[tuple[float, bool]], budget: Budget) -> list[tuple[float, Trial]]:
+        """Draw a pair; where Newton's method finds no solution, start it elsewhere, and settle which of several."""
+        pair = super()._pair(ways, budget)
+        if self.task.problem.nonlinear is None:
+            return pair
+        others: list[Trial] = []
+        if not self.round and not _least(pair) <= DOUBTFUL:
+            usual, way = pair, (self.spread, self.grouped)
+            found = search(self.task, self.method.oversampling, self.first_guess, budget)
+            if found:
+                self.first_guess = found[0][1]
+                pair, others = super()._pair(ways, budget), [trial for _, trial in found[1:]]
+            if not _least(pair) < _least(usual):
+                pair, others, (self.spread, self.grouped) = usual, [], way
+        pair, several = reconciled(pair, self._again, self.task)
+        self.several = several or another(pair, others, self._again, self.task) or self.several
+        return pair
+
+    def _again(self, draw: int, guess: Trial) -> tuple[float, Trial]:
+        """Solve in the space of a draw of this round from another function."""
+        return self._candidate(draw, self.spread, self.grouped, guess)
+
     def _share(self, best: tuple[float, Trial], other: tuple[float, Trial]) -> float:
         size = math.hypot(best[0], other[0])
         return best[0] / size if size > 0 else 1.0
+
+
+def _least(pair: list[tuple[float, Trial]]) -> float:
+    return min(residual for residual, _ in pair)

@@ -6,7 +6,8 @@ import itertools
 import math
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...errors import InputError
@@ -71,6 +72,10 @@ class Rounds(ABC):
         self.spread = 0.0
         self.grouped = True
         self.draw = 0
+        self.first_guess: Callable[[Any], Any] | None = task.problem.guess
+        """What Newton's method starts from in the first round."""
+        self.several: str | None = None
+        """What there is to say of a second solution."""
         self.grows = self.space.resized(2) is not self.space
         self.trial: Trial = task.trial(self._sized(0), task.generator(0, 0), 1.0)
 
@@ -81,17 +86,23 @@ class Rounds(ABC):
     def _sized(self, number: int) -> Space:
         return self.space.resized(self._size(number))
 
-    def _guess(self) -> Trial | None:
+    def _guess(self) -> Callable[[Any], Any] | None:
         """Give the function that Newton's method starts from."""
-        return self.trial if self.round else None
+        return self.trial if self.round else self.first_guess
 
-    def _candidate(self, draw: int, spread: float, grouped: bool) -> tuple[float, Trial]:
+    def _candidate(self, draw: int, spread: float, grouped: bool, guess: Trial | None = None) -> tuple[float, Trial]:
         """Draw a space, solve for its head, and return what is made least (residual or energy) with it."""
         trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread, grouped)
         points = self.task.points(draw)
         if self.task.problem.nonlinear is None:
             return solve_head(trial, self.task, points, self.method.oversampling), trial
-        return newton_head(trial, self.task, points, self.method.oversampling, self._guess()), trial
+        return newton_head(trial, self.task, points, self.method.oversampling, guess or self._guess()), trial
+
+    def _pair(self, ways: list[tuple[float, bool]], budget: Budget) -> list[tuple[float, Trial]]:
+        """Find the best spread and grouping by the first draw, and take a second one of that kind."""
+        tried = [(*self._candidate(0, *way), *way) for way in ways]
+        residual, trial, self.spread, self.grouped = min(tried, key=lambda entry: entry[0])
+        return [(residual, trial), self._candidate(1, self.spread, self.grouped)]
 
     @abstractmethod
     def _share(self, best: tuple[float, Trial], other: tuple[float, Trial]) -> float:
@@ -108,9 +119,7 @@ class Rounds(ABC):
         if many and not self.round:
             spreads, groupings = (*SMALLER, *spreads), (True, False)
         ways = itertools.product(spreads, groupings)
-        tried = [(*self._candidate(0, *way), *way) for way in ways]
-        *first, self.spread, self.grouped = min(tried, key=lambda entry: entry[0])
-        pair: list[Any] = [tuple(first), self._candidate(1, self.spread, self.grouped)]
+        pair = self._pair(list(ways), budget)
         self.draw = int(pair[1][0] < pair[0][0])
         best, other = pair[self.draw], pair[1 - self.draw]
         self.trial = best[1]
@@ -126,6 +135,8 @@ class Rounds(ABC):
         if numerical > DOUBTFUL and best[0] < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
             return Step(best[0], 1, numerical, Stop(Status.UNDETERMINED, free))
         stop = self._stop(numerical, geometric, time.perf_counter() - started, budget)
+        if stop is not None and self.several:
+            stop = replace(stop, reason=f"{stop.reason}; {self.several}")
         return Step(best[0], 1, math.hypot(numerical, geometric), stop)
 
     def _stop(self, numerical: float, geometric: float, seconds: float, budget: Budget) -> Stop | None:
@@ -152,12 +163,13 @@ class Rounds(ABC):
             "spread": self.spread,
             "grouped": self.grouped,
             "draw": self.draw,
+            "several": self.several,
             "head": {"weight": head.weight.detach(), "bias": head.bias.detach()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state: spaces are drawn again from the seed, heads are taken from the state."""
-        for name in ("round", "spread", "grouped", "draw"):
+        for name in ("round", "spread", "grouped", "draw", "several"):
             setattr(self, name, state[name])
         number, spread = (self.round - 1, self.spread) if self.round else (0, 1.0)
         self.trial = self.task.trial(self._sized(number), self.task.generator(number, self.draw), spread, self.grouped)

@@ -165,7 +165,7 @@ class InverseRun(Rounds):
     def _fit(self, draw: int, spread: float, start: list[float]) -> Fit:
         trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread)
         set_values(self.parameters, start)
-        points, guess = self.task.points(draw), self.trial if self.round else None
+        points, guess = self.task.points(draw), self.trial if self.round else self.task.problem.guess
         return newton_inverse(trial, self.task, points, self.method.oversampling, guess)
 
     def step(self, budget: Budget) -> Step:
