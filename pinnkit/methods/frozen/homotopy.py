@@ -42,6 +42,7 @@ class Path:
     Reference: Allgower and Georg 1990, Numerical Continuation Methods, doi:10.1007/978-3-642-61257-2.
     """
 
+    @torch.no_grad()
     def __init__(self, trial: Trial, collocation: Collocation, points: Tensor, head: Tensor) -> None:
         """Measure the start; see the class."""
         self.trial, self.collocation, self.head = trial, collocation, head
@@ -50,6 +51,7 @@ class Path:
         self.columns = [trial.columns(points, k) / math.sqrt(len(points)) for k in range(len(head))]
         self.sizes = trial(points).square().mean(0).sqrt()
 
+    @torch.no_grad()
     def roots(self, direction: float) -> Iterator[tuple[float, Tensor]]:
         """Follow the path.
 

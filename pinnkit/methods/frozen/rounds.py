@@ -7,7 +7,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ...errors import InputError
@@ -74,8 +74,8 @@ class Rounds(ABC):
         self.draw = 0
         self.first_guess: Callable[[Any], Any] | None = task.problem.guess
         """What Newton's method starts from in the first round."""
-        self.several: str | None = None
-        """What there is to say of a second solution."""
+        self.doubt = 1.0
+        """How many times larger residuals are relative to those of the equations alone."""
         self.grows = self.space.resized(2) is not self.space
         self.trial: Trial = task.trial(self._sized(0), task.generator(0, 0), 1.0)
 
@@ -125,18 +125,16 @@ class Rounds(ABC):
         self.trial = best[1]
         # Measured first draw first, because where both are of one fixed basis it is the first one's correction.
         numerical = difference(pair[0][1], pair[1][1], self.task) * self._share(best, other)
-        problem = self.task.problem
+        problem, residual = self.task.problem, self.doubt * best[0]
         doubted = problem.nonlinear is not None or problem.weak or problem.hard.rough and not problem.energies
         if doubted and best[0] > CLEAR:
             # Both draws may have found one and the same wrong function, whose residual is large then.
-            numerical = max(numerical, best[0])
+            numerical = max(numerical, residual)
         geometric = geometric_error(self.trial, self.task)
         self.round += 1
-        if numerical > DOUBTFUL and best[0] < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
+        if numerical > DOUBTFUL and residual < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
             return Step(best[0], 1, numerical, Stop(Status.UNDETERMINED, free))
         stop = self._stop(numerical, geometric, time.perf_counter() - started, budget)
-        if stop is not None and self.several:
-            stop = replace(stop, reason=f"{stop.reason}; {self.several}")
         return Step(best[0], 1, math.hypot(numerical, geometric), stop)
 
     def _stop(self, numerical: float, geometric: float, seconds: float, budget: Budget) -> Stop | None:
@@ -163,13 +161,13 @@ class Rounds(ABC):
             "spread": self.spread,
             "grouped": self.grouped,
             "draw": self.draw,
-            "several": self.several,
+            "doubt": self.doubt,
             "head": {"weight": head.weight.detach(), "bias": head.bias.detach()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state: spaces are drawn again from the seed, heads are taken from the state."""
-        for name in ("round", "spread", "grouped", "draw", "several"):
+        for name in ("round", "spread", "grouped", "draw", "doubt"):
             setattr(self, name, state[name])
         number, spread = (self.round - 1, self.spread) if self.round else (0, 1.0)
         self.trial = self.task.trial(self._sized(number), self.task.generator(number, self.draw), spread, self.grouped)

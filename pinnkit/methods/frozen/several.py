@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 
 from ...problem import Trial, validation_points
-from ..error_estimate import POINTS, difference
+from ..error_estimate import POINTS
 from ..task import Task
 from .null_space import undetermined
 
@@ -33,7 +34,7 @@ def apart(one: Candidate, other: Candidate, task: Task) -> float:
     Returns:
         The relative difference; zero where they are alike, or one is no solution.
     """
-    found = difference(one[1], other[1], task)
+    found = _difference(one[1], other[1], task)
     return found if found > DISTINCT and max(one[0], other[0]) < DISTINCT * found else 0.0
 
 
@@ -83,7 +84,7 @@ def another(pair: list[Candidate], others: Sequence[Trial], again: Again, task: 
     """
     best = min(pair, key=lambda entry: entry[0])
     for other in others:
-        if difference(best[1], other, task) > DISTINCT:
+        if _difference(best[1], other, task) > DISTINCT:
             second = [again(k, other) for k in range(2)]
             distance = apart(best, second[0], task)
             if distance and _same(second[0], second[1], distance, task):
@@ -92,11 +93,20 @@ def another(pair: list[Candidate], others: Sequence[Trial], again: Again, task: 
 
 
 def _same(one: Candidate, other: Candidate, distance: float, task: Task) -> bool:
-    return other[0] < DISTINCT * distance and difference(one[1], other[1], task) < AGREE * distance
+    return other[0] < DISTINCT * distance and _difference(one[1], other[1], task) < AGREE * distance
 
 
 @torch.no_grad()
-def _sizes(trial: Trial, task: Task) -> torch.Tensor:
+def _difference(one: Trial, other: Trial, task: Task) -> float:
+    """Measure by how much two functions differ, over whatever bases; the largest of the unknowns."""
+    x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
+    a, b = one(x), other(x)
+    sizes = torch.maximum(a.norm(dim=0), b.norm(dim=0))
+    return ((a - b).norm(dim=0) / torch.where(sizes > 0, sizes, torch.ones_like(sizes))).max().item()
+
+
+@torch.no_grad()
+def _sizes(trial: Trial, task: Task) -> Tensor:
     x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
     return trial(x).square().mean(0).sqrt()
 

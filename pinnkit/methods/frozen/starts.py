@@ -40,7 +40,7 @@ AMPLITUDES = 2.0 ** torch.arange(-10, 11, dtype=torch.float64)
 @torch.no_grad()
 def search(
     task: Task, oversampling: float, guess: Callable[[Any], Any] | None, budget: Budget
-) -> list[tuple[float, Trial]]:
+) -> tuple[list[tuple[float, Trial]], float]:
     """Look for solutions of a nonlinear problem from several starts, and then along paths, in one small space.
 
     Starts are the guess, the smoothest function that meets the conditions, and multiples of the solution of the
@@ -57,7 +57,8 @@ def search(
 
     Returns:
         What was found, with its relative residual, the smallest one first; more than one only where all may be
-        solutions.
+        solutions. And the relative residual of the smoothest function, or 1 where that is larger: where conditions make
+        up most of the residual of zero, a small one says nothing of the equations.
     """
     size = min(SIZE, max(1, COLUMNS // len(task.problem.unknowns)))
     trial = task.trial(task.suited(LRNN()).resized(size), task.generator(21, 0), SPREAD)
@@ -65,12 +66,12 @@ def search(
     first = torch.zeros_like(trial.coefficients) if guess is None else fit(trial, task, guess)
     smooth = _smoothest(trial, task, collocation)
     trial.set_head(smooth)
-    # Where the conditions make up most of a residual, that of zero is no measure of the equations.
-    scale = min(1.0, collocation.relative_residual(trial))
+    residual = collocation.relative_residual(trial)
+    scale = max(residual, EXACT) if residual < 1 else 1.0
     found: list[tuple[float, Tensor]] = []
 
     def good(level: float) -> bool:
-        return any(residual <= max(level * scale, EXACT) for residual, _ in found)
+        return any(residual <= level * scale for residual, _ in found)
 
     for head in itertools.chain((first, smooth), _amplified(trial, task, collocation)):
         trial.set_head(head)
@@ -82,8 +83,8 @@ def search(
             break
         found += Path(trial, collocation, points(trial, task), head).roots(direction)
     found = sorted((entry for entry in found if math.isfinite(entry[0])), key=lambda entry: entry[0])
-    solutions = [entry for entry in found if entry[0] <= max(DOUBTFUL * scale, EXACT)]
-    return [(residual, _with_head(trial, head)) for residual, head in solutions or found[:1]]
+    solutions = [entry for entry in found if entry[0] <= DOUBTFUL * scale]
+    return [(residual, _with_head(trial, head)) for residual, head in solutions or found[:1]], scale
 
 
 def _smoothest(trial: Trial, task: Task, collocation: Collocation) -> Tensor:
