@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...problem import Collocation, Trial, validation_points
+from ...problem import Collocation, Trial
 from ..task import Task
 from .head import collocation_sizes
 from .ridge import solve_least_squares
@@ -103,9 +103,9 @@ def fit(trial: Trial, task: Task, function: Callable[[Any], Any]) -> Tensor:
 
 
 def points(trial: Trial, task: Task) -> Tensor:
-    """Give points at which functions of a trial space can be told from each other, shape ``(n, d)``."""
-    count = 4 * (trial.space.size + 1)
-    return validation_points(task.problem, count).to(task.dtype, task.device).coordinates
+    """Give evenly spread points at which functions of a trial space can be told from each other, shape ``(n, d)``."""
+    inside = task.problem.domain.interior(4 * (trial.space.size + 1), task.generator(21, 4))
+    return inside.to(task.dtype, task.device).coordinates
 
 
 @torch.no_grad()
