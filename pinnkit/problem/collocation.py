@@ -129,6 +129,11 @@ class Collocation:
         """Evaluate the residual of each block, unweighted, one number a row."""
         return [block.evaluate(trial) for block in self.blocks]
 
+    def rows(self, trial: Callable[[Any], Any]) -> Tensor:
+        """Give all residuals weighted, so that the sum of their squares is the loss."""
+        parts = zip(self.blocks, self.residuals(trial), self.factors, strict=True)
+        return torch.cat([values * _scale(block, factor, values) for block, values, factor in parts])
+
     def loss(self, trial: Callable[[Any], Any]) -> Tensor:
         """Sum the weighted mean squares of all residuals."""
         return self.total([r.square() for r in self.residuals(trial)])

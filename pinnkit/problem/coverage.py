@@ -28,8 +28,9 @@ DEGENERATE = 1e5
 def unsaid(problem: Problem) -> list[str]:
     """Find what nothing is said about, so that the solution cannot be determined.
 
-    Equations with time derivatives of order m need as many conditions at one time or another; equations of order m >= 2
-    in space need half as many (rounded down) all along the boundary, and on a line m in all. Weak forms and energies
+    Equations with time derivatives of order m need as many conditions at one time or another; unknowns with derivatives
+    of order m >= 2 in space need half as many (rounded down) all along the boundary, all together, and on a line m in
+    all. Weak forms and energies
     have natural conditions, data at points or in a part of the domain take the place of others, and so do coefficients
     that are singular or vanish at the boundary. (Our choice; only what is surely missing is told.)
 
@@ -46,9 +47,7 @@ def unsaid(problem: Problem) -> list[str]:
         keys = {key for residual in [*problem.equations, *problem.factors] for key in residual.keys[name]}
         if isinstance(problem.domain, SpaceTime):
             found += _start(problem, name, keys, problem.domain)
-        if problem.equations:
-            found += _around(problem, name, keys)
-    return found
+    return found + (_around(problem) if problem.equations else [])
 
 
 def _inner(residual: Residual, domain: Domain) -> bool:
@@ -79,55 +78,62 @@ def _at_a_time(region: Boundary, axis: int) -> bool:
     return bool(region.pieces) and all(piece.face is not None and piece.face[0] == axis for piece in region.pieces)
 
 
-def _regions(problem: Problem, name: str) -> list[Boundary]:
-    """Give the parts of the boundary with a condition, soft or hard, on an unknown."""
-    soft = [r.region for r in problem.soft if r.keys[name] and isinstance(r.region, Boundary)]
+def _regions(problem: Problem, name: str | None = None) -> list[Boundary]:
+    """Give the parts of the boundary with a condition, soft or hard, on an unknown (None for any), one for each."""
+    soft = [r.region for r in problem.soft if isinstance(r.region, Boundary) and (name is None or r.keys[name])]
     hard = []
     for condition in problem.conditions:
-        if condition.hard and any(key == name or key.startswith(f"{name}_") for key in condition.data):
-            hard.append(condition.region(problem.domain))
+        for key in condition.data if condition.hard else ():
+            if name is None or key == name or key.startswith(f"{name}_"):
+                hard.append(condition.region(problem.domain))
     return [*soft, *hard]
 
 
-def _around(problem: Problem, name: str, keys: set[Key]) -> list[str]:
-    """Look for parts of the boundary, without time, where too little is said about an unknown."""
+def _around(problem: Problem) -> list[str]:
+    """Look for parts of the boundary, without time, where too little is said about all unknowns together."""
     domain, space = problem.domain, {*problem.coordinates.space}
-    highest = max((order([key]) for key in keys if key == LAPLACIAN or {*key} <= space), default=0)
+    orders = {}
+    for name in problem.unknowns:
+        keys = {key for residual in problem.equations for key in residual.keys[name]}
+        orders[name] = max((order([key]) for key in keys if key == LAPLACIAN or {*key} <= space), default=0)
+    orders = {name: highest for name, highest in orders.items() if highest > 1}
     pieces = [
         piece for piece in domain.boundary.pieces
         if piece.face is None or piece.face[0] not in problem.periodic_axes
     ]
-    if highest < 2 or not pieces:
+    if not orders or not pieces:
         return []
-    points, counts = _counted(problem, name, pieces)
-    line = len(space) == 1
-    needed = highest // 2 if len(problem.unknowns) == 1 or highest < 4 else 1
-    if line:
+    names, total = " and ".join(orders), sum(orders.values())
+    high = f"an equation of order {total}" if len(orders) == 1 else f"equations of orders {total} in all"
+    verb = "need" + "s" * (len(orders) == 1)
+    points, counts = _counted(problem, pieces)
+    if len(space) == 1:
         ends = [counts[points[:, 0] == end].double().mean().item() for end in domain.bounds[:, 0]]
-        if problem.periodic_axes or sum(ends) >= highest - 0.01:
+        if problem.periodic_axes or sum(ends) >= total - 0.01:
             return []
         return [
-            f"too little is said about {name}: an equation of order {highest} needs {highest} conditions at the ends "
-            f"of the line, and has {sum(ends):g}"
+            f"too little is said about {names}: {high} {verb} {total} conditions at the ends of the line, and has "
+            f"{sum(ends):g}"
         ]
+    needed = sum(highest // 2 for highest in orders.values())
     short = counts < needed
     surplus = (counts - needed).clamp_min(0).double().sum() >= (needed - counts).clamp_min(0).double().sum()
-    if short.double().mean() < GAP or surplus or not _regular(problem, name, points[short]):
+    if short.double().mean() < GAP or surplus or not all(_regular(problem, n, points[short]) for n in orders):
         return []
-    low, high = points[short].amin(0), points[short].amax(0)
+    low, up = points[short].amin(0), points[short].amax(0)
     where = ", ".join(
         f"{n} = {a:.4g}" if b - a < 1e-9 * max(abs(a), abs(b), 1e-300) else f"{n} in [{a:.4g}, {b:.4g}]"
-        for n, a, b in zip(domain.names, low.tolist(), high.tolist(), strict=True)
+        for n, a, b in zip(domain.names, low.tolist(), up.tolist(), strict=True)
     )
     share = short.double().mean().item()
     return [
-        f"too little is said about {name} on {share:.1%} of the boundary, where {where}: an equation of order "
-        f"{highest} needs {needed} there, and has {int(counts[short].max())}"
+        f"too little is said about {names} on {share:.1%} of the boundary, where {where}: {high} {verb} {needed} "
+        f"condition{'s' * (needed > 1)} there, and has {int(counts[short].max())}"
     ]
 
 
-def _counted(problem: Problem, name: str, pieces: list[Piece]) -> tuple[Tensor, Tensor]:
-    """Give points of pieces of the boundary (of space), and how many conditions on an unknown hold at each."""
+def _counted(problem: Problem, pieces: list[Piece]) -> tuple[Tensor, Tensor]:
+    """Give points of pieces of the boundary (of space), and how many conditions hold at each."""
     points, normals, owners = [], [], []
     generator = torch.Generator().manual_seed(0)
     total = sum(piece.measure for piece in pieces)
@@ -139,7 +145,7 @@ def _counted(problem: Problem, name: str, pieces: list[Piece]) -> tuple[Tensor, 
         owners.append(torch.full((n,), number))
     x, normal, owner = torch.cat(points), torch.cat(normals), torch.cat(owners)
     counts = torch.zeros(len(x), dtype=torch.int64)
-    for region in _regions(problem, name):
+    for region in _regions(problem):
         on = torch.zeros(len(x), dtype=torch.bool)
         for part in region.pieces:
             on |= _on(part, pieces, x, normal, owner)

@@ -1,4 +1,4 @@
-"""The known part of a solution, such as a singular one, that the trial space need not find."""
+"""Functions that a problem is given beside its equations: a known part of the solution, a first guess."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .parameter import trace_parameters
 
 
 class KnownPart:
-    """A function that is added to the trial function.
+    """A function of points with a value for each unknown: what is added to the trial function, or a first guess.
 
     Args:
         function: of points; it gives numbers ``(n,)`` where there is one unknown, else a dict of them by unknown.
@@ -23,6 +23,7 @@ class KnownPart:
         names: of the coordinates.
         inside: some points of the domain, to try it at.
         trainable: the trainable parameters of the problem.
+        title: what it is, for messages.
 
     Raises:
         InputError: it gives something else, or numbers that are not finite.
@@ -38,14 +39,15 @@ class KnownPart:
         names: tuple[str, ...],
         inside: Points,
         trainable: Sequence[Tensor] = (),
+        title: str = "lift",
     ) -> None:
         """Keep and try it; see the class."""
         if not callable(function):
-            raise InputError(f"lift must be a function of points such as lambda p: p.x, got {function!r}.")
-        self.function, self.unknowns, self.names = function, unknowns, names
-        found, self.trainable = trace_parameters("the lift", lambda: self(inside.coordinates), trainable)
+            raise InputError(f"{title} must be a function of points such as lambda p: p.x, got {function!r}.")
+        self.function, self.unknowns, self.names, self.title = function, unknowns, names, title
+        found, self.trainable = trace_parameters(f"the {title}", lambda: self(inside.coordinates), trainable)
         if not torch.isfinite(found).all():
-            raise InputError("the lift is not finite at some points of the domain; check its function there.")
+            raise InputError(f"the {title} is not finite at some points of the domain; check its function there.")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> KnownPart:
         """Stay one and the same for all trial functions, as hard conditions do."""
@@ -68,11 +70,11 @@ class KnownPart:
         found = self.function(points)
         if not isinstance(found, dict):
             if len(self.unknowns) > 1:
-                raise InputError("the lift of several unknowns must return a dict of tensors by unknown.")
+                raise InputError(f"the {self.title} of several unknowns must return a dict of tensors by unknown.")
             found = {self.unknowns[0]: found}
         for name in found:
             if name not in self.unknowns:
-                raise NameNotFound("field in the lift", name, self.unknowns)
+                raise NameNotFound(f"field in the {self.title}", name, self.unknowns)
         zero = x[:, 0] * 0.0
-        columns = [zero + evaluate_datum(found.get(name, 0.0), points, f"lift of {name}") for name in self.unknowns]
-        return torch.stack(columns, -1)
+        data = ((found.get(name, 0.0), points, f"{self.title} of {name}") for name in self.unknowns)
+        return torch.stack([zero + evaluate_datum(*datum) for datum in data], -1)

@@ -30,6 +30,8 @@ from .trial import PeriodicEmbedding, Trial
 from .weak import WeakForm, state_weak
 
 TRACE_POINTS = 17
+TRIED = (1.0, 1e3)
+"""Sizes of the values at which superposition is tried."""
 
 
 class Problem:
@@ -55,6 +57,10 @@ class Problem:
         features: where something happens on a small scale (`Feature`), beside what the data show by themselves.
         lift: a known part of the solution, such as a singular one, that is added to the functions of the space: a
             function of points that gives a tensor, or a dict of them by unknown.
+        guess: where the search for the solution of a nonlinear problem begins, and so which of several solutions is
+            found: a number, a function of points that gives a tensor, or a dict of them by unknown (those left out
+            are zero). Newton's method over frozen spaces starts from it; linear problems, and methods that march in
+            time or train all parameters, do without.
         space: the trial space that suits the problem, where no other is asked for; None leaves it to the method.
 
     Raises:
@@ -77,6 +83,7 @@ class Problem:
         quantities: Mapping[str, Quantity] | None = None,
         lift: Callable[[Points], Any] | None = None,
         features: Sequence[Feature] = (),
+        guess: Any = None,
     ) -> None:
         """Check and trace the problem; see the class."""
         check_arguments(domain, unknowns, equations, energy, weak, conditions, parameters, features)
@@ -136,6 +143,10 @@ class Problem:
             raise InputError("a lift and hard conditions would disagree; make the conditions soft.")
         trainable = self.trainable_parameters
         self.known = None if lift is None else KnownPart(lift, self.unknowns, domain.names, inside, trainable)
+        self.guess = None
+        if guess is not None:
+            start = guess if callable(guess) else lambda p: guess
+            self.guess = KnownPart(start, self.unknowns, domain.names, inside, title="guess")
         self._check_used()
         self.survey = Survey(self)
         self.quantities = state_quantities(quantities or {}, self.unknowns, domain, self.coordinates)
@@ -221,23 +232,25 @@ class Problem:
     def nonlinear(self) -> str | None:
         """The first residual that fails the test of superposition; None if the problem is linear.
 
-        The residual R must satisfy R(a + 3 b) - R(a) = 3 (R(b) - R(0)) at random points for random values a, b; so must
-        the gradient of an energy's density.
+        The residual R must satisfy R(a + 3 b) - R(a) = 3 (R(b) - R(0)) at random points for random values a, b, of size
+        one and of size one thousand, where exp((u - 1000) / 2) bends; so must the gradient of an energy's density.
         """
         if self.trainable_parameters:
             return f"the trainable parameter {self.trainable_parameters[0].name!r}"
         generator = torch.Generator().manual_seed(1)
-        for residual in [*self.residuals, *self.energies, *self.factors]:
+        for residual, size in itertools.product([*self.residuals, *self.energies, *self.factors], TRIED):
             points = residual.sample(TRACE_POINTS, generator)
             zero = residual.zero(points)
-            a, b = ({u: {k: _normal(v, generator) for k, v in d.items()} for u, d in zero.items()} for _ in range(2))
+            a, b = (
+                {u: {k: size * _normal(v, generator) for k, v in d.items()} for u, d in zero.items()} for _ in range(2)
+            )
             sums: Values = {u: {k: a[u][k] + 3 * b[u][k] for k in d} for u, d in zero.items()}
             at_zero, at_a, at_b, at_sum = (self._linear_part(residual, v, points) for v in (zero, a, b, sums))
             defect = (at_sum - at_a - 3 * (at_b - at_zero)).abs()
             # Relative to what depends on the unknowns: a large source must hide nothing but its own rounding.
-            size = (at_a - at_zero).abs() + (at_b - at_zero).abs() + (at_sum - at_zero).abs()
+            whole = (at_a - at_zero).abs() + (at_b - at_zero).abs() + (at_sum - at_zero).abs()
             rounding = 100 * torch.finfo(torch.float64).eps * at_zero.abs()
-            if not (defect <= 1e-10 * size.max() + rounding).all():
+            if not (defect <= 1e-10 * whole.max() + rounding).all():
                 return residual.name
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -147,7 +147,7 @@ class ContinuationRun:
         if self.rounds is not None:
             return self.rounds.step(budget)
         share = min(self.share + self.length, 1.0)
-        guess = self.on_the_way if self.share >= 0 else None
+        guess: Callable[[Any], Any] | None = self.on_the_way if self.share >= 0 else self.task.problem.guess
         # Solutions may become steeper on the way, so that functions of higher frequency take over.
         tried = [(*self._solved(share, spread, guess), spread) for spread in self._spreads()]
         self.tried += 1
@@ -172,7 +172,7 @@ class ContinuationRun:
         wider = self.on_the_way.space.spectral and self.spread < SPREADS[-1]
         return (self.spread, 2 * self.spread) if wider else (self.spread,)
 
-    def _solved(self, share: float, spread: float, guess: Trial | None) -> tuple[float, Trial]:
+    def _solved(self, share: float, spread: float, guess: Callable[[Any], Any] | None) -> tuple[float, Trial]:
         trial, generator = self._drawn(spread), self.task.generator(41, self.tried)
         with _at(self.parameter, self.value(share)):
             return newton_head(trial, self.task, generator, self.method.oversampling, guess), trial
@@ -205,8 +205,8 @@ class _Rounds(LeastSquaresRun):
         super().__init__(method, task)
         self.trial = guess
 
-    def _guess(self) -> Trial | None:
-        return self.trial
+    def _guess(self, draw: int) -> Trial | None:
+        return self.ends[draw] if self.ends else self.trial
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         # Before the first round all there is is the guess, whose size is another one.

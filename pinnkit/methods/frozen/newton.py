@@ -8,14 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from ...problem import Trial
+from ...problem import Collocation, Trial
 from ..task import Task
 from .head import collocation_sizes
 from .ridge import solve_least_squares
 
 ITERATIONS = 25
-SHORTEST = 1 / 64
+SHORTEST = 1 / 1024
 NEAR = 1.5
 """A loss this many times that of the linearised problem is as good as this space gets."""
 
@@ -30,9 +31,6 @@ def newton_head(
 ) -> float:
     """Find the head that makes the residuals of a nonlinear problem least, on fresh points.
 
-    Each step solves the problem linearised about the last function for the whole trial function, so that the first one
-    may start from a function of another space. Steps within the space are shortened until the loss falls.
-
     Args:
         trial: its head is set.
         task: the problem.
@@ -43,30 +41,109 @@ def newton_head(
     Returns:
         The relative residual; infinite, with the head left as it is, where a first step is not finite.
     """
-    unknowns = len(task.problem.unknowns)
     collocation = task.collocation(*collocation_sizes(trial, task, oversampling), generator)
-    about, head = guess, torch.zeros(unknowns, trial.space.size + 1, dtype=task.dtype, device=task.device)
-    before = collocation.loss(about or trial.lift).sqrt().item()
-    for iteration in range(ITERATIONS):
-        matrix, side = collocation.system(trial, about, trial.lift if about else None)
-        if not (torch.isfinite(matrix).all() and torch.isfinite(side).all()):
-            return math.inf
+    if guess is None:
+        trial.set_head(torch.zeros_like(trial.coefficients))
+    elif (first := _entered(trial, task, collocation, guess)) is not None:
+        return first
+    return newton_steps(trial, collocation)
+
+
+def _entered(trial: Trial, task: Task, collocation: Collocation, guess: Callable[[Any], Any]) -> float | None:
+    """Solve the problem linearised about a function of another space, the whole of it, in this one.
+
+    That is a full step, whatever its residual; only where it leads further away than the function itself is, as from
+    a guess at which the linearised problem is nearly singular, the function is fitted instead, if that is better.
+
+    Args:
+        trial: its head is set.
+        task: the problem.
+        collocation: the residuals.
+        guess: the function.
+
+    Returns:
+        The relative residual, where nothing is left to be done; None where steps may follow.
+    """
+    shape = trial.coefficients.shape
+    before = collocation.loss(guess).sqrt().item()
+    matrix, side = collocation.system(trial, guess, trial.lift)
+    loss = math.inf
+    if torch.isfinite(matrix).all() and torch.isfinite(side).all():
         coefficients, linear = solve_least_squares(matrix, side)
-        whole = coefficients.reshape(unknowns, -1)
-        inside = guess is None or iteration > 0
-        length = 1.0
+        trial.set_head(coefficients.reshape(shape))
+        loss = collocation.loss(trial).sqrt().item()
+        if loss < NEAR * linear * side.norm().item():
+            return collocation.relative_residual(trial)
+    if not loss < before:
+        entered, fitted = trial.coefficients, fit(trial, task, guess)
+        trial.set_head(fitted)
+        near = collocation.loss(trial).sqrt().item()
+        if not near < loss:
+            if not math.isfinite(loss):
+                return math.inf
+            trial.set_head(entered)
+    return None
+
+
+@torch.no_grad()
+def fit(trial: Trial, task: Task, function: Callable[[Any], Any]) -> Tensor:
+    """Fit a function in the mean square.
+
+    Args:
+        trial: whose columns are combined.
+        task: the problem.
+        function: of points ``(n, d)``, values ``(n, K)``.
+
+    Returns:
+        The head, shape ``(K, M + 1)``.
+    """
+    x = points(trial, task)
+    rest = (function(x) - trial.lift(x)).mT
+    return torch.stack([solve_least_squares(trial.columns(x, k), side)[0] for k, side in enumerate(rest)])
+
+
+def points(trial: Trial, task: Task) -> Tensor:
+    """Give evenly spread points at which functions of a trial space can be told from each other, shape ``(n, d)``."""
+    inside = task.problem.domain.interior(4 * (trial.space.size + 1), task.generator(21, 4))
+    return inside.to(task.dtype, task.device).coordinates
+
+
+@torch.no_grad()
+def newton_steps(trial: Trial, collocation: Collocation) -> float:
+    """Go on from the head that a trial function has, by steps that are halved until the loss falls.
+
+    Each step solves the linearised problem for the whole trial function, not for a correction: rounding does not build
+    up.
+
+    Args:
+        trial: its head is where to start, and is set.
+        collocation: the residuals.
+
+    Returns:
+        The relative residual; infinite, with the head left as it is, where the first step is not finite.
+    """
+    head = trial.coefficients
+    before = collocation.loss(trial).sqrt().item()
+    for iteration in range(ITERATIONS):
+        # A copy, because the head of the trial function itself is about to change.
+        about = copy.deepcopy(trial)
+        matrix, side = collocation.system(trial, about, trial.lift)
+        if not (torch.isfinite(matrix).all() and torch.isfinite(side).all()):
+            if not iteration:
+                return math.inf
+            break
+        coefficients, linear = solve_least_squares(matrix, side)
+        step, length = coefficients.reshape(head.shape) - head, 1.0
         while True:
-            trial.set_head(head + length * (whole - head) if inside else whole)
+            trial.set_head(head + length * step)
             loss = collocation.loss(trial).sqrt().item()
-            if loss < before or not inside or length <= SHORTEST:
+            if loss < before or length <= SHORTEST:
                 break
             length /= 2
-        if inside and not loss < before:
+        if not loss < before:
             trial.set_head(head)
             break
         if length == 1 and (loss > 0.9 * before or loss < NEAR * linear * side.norm().item()):
             break
-        # A copy, because the head of the trial function itself is about to change.
-        before, about = loss, copy.deepcopy(trial)
-        head = trial.coefficients
+        before, head = loss, trial.coefficients
     return collocation.relative_residual(trial)

@@ -6,6 +6,7 @@ import itertools
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +37,8 @@ DOUBTFUL = 1e-2
 
 CONFLICT, LEVEL = 1e-3, 0.9
 """A relative residual above the first, that has not fallen by the second part, suggests a contradiction."""
+STATE = ("round", "spread", "drawn", "grouped", "draw", "residual", "promising", "doubt", "resolved")
+
 CLEAR = 1e-8
 """Relative residuals up to this are those of a solution, and would only overstate its error (our choice)."""
 
@@ -77,14 +80,23 @@ class Rounds(ABC):
     def __init__(self, method: FrozenSpaces, task: Task) -> None:
         """Prepare the first round; see the class."""
         self.method, self.task = method, task
-        self.space = task.suited(task.space or LRNN())
+        self.base = task.space or LRNN()
+        self.space = task.suited(self.base)
+        self.resolved = 0
+        """How many features of the task, beside those of its data, the trial function resolves."""
         self.round = 0
         self.spread = self.drawn = 0.0
         self.grouped = True
         self.draw = 0
+        self.first_guess: Callable[[Any], Any] | None = task.problem.guess
+        """What Newton's method starts from in the first round."""
+        self.doubt = 1.0
+        """How many times larger residuals are relative to those of the equations alone."""
         self.grows = self.space.resized(2) is not self.space
         self.residual = math.inf
         self.promising: list[float] = []
+        self.tried: dict[float, float] = {}
+        self.ends: list[Trial] = []
         self.trial: Trial = task.trial(self._sized(0), task.generator(0, 0), 1.0)
 
     def _size(self, number: int) -> int:
@@ -94,17 +106,33 @@ class Rounds(ABC):
     def _sized(self, number: int) -> Space:
         return self.space.resized(self._size(number))
 
-    def _guess(self) -> Trial | None:
-        """Give the function that Newton's method starts from."""
-        return self.trial if self.round else None
+    def _guess(self, draw: int) -> Callable[[Any], Any] | None:
+        """Give the function that Newton's method starts from: the one that the draw ended at before.
 
-    def _candidate(self, draw: int, spread: float, grouped: bool) -> tuple[float, Trial]:
+        Draws that started from one and the same function would agree on where a layer is, wherever that is.
+
+        Args:
+            draw: which of the two.
+
+        Returns:
+            The function; None for what the hard conditions prescribe, else zero.
+        """
+        return self.ends[draw] if self.ends else self.first_guess
+
+    def _candidate(self, draw: int, spread: float, grouped: bool, guess: Trial | None = None) -> tuple[float, Trial]:
         """Draw a space, solve for its head, and return what is made least (residual or energy) with it."""
         trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread, grouped)
         points = self.task.points(draw)
         if self.task.problem.nonlinear is None:
             return solve_head(trial, self.task, points, self.method.oversampling), trial
-        return newton_head(trial, self.task, points, self.method.oversampling, self._guess()), trial
+        return newton_head(trial, self.task, points, self.method.oversampling, guess or self._guess(draw)), trial
+
+    def _pair(self, ways: list[tuple[float, bool]], budget: Budget) -> list[tuple[float, Trial]]:
+        """Find the best spread and grouping by the first draw, and take a second one of that kind."""
+        tried = [(*self._candidate(0, *way), *way) for way in ways]
+        residual, trial, self.drawn, self.grouped = min(tried, key=lambda entry: entry[0])
+        self.tried = {entry[2]: entry[0] for entry in tried if entry[3] == self.grouped}
+        return [(residual, trial), self._candidate(1, self.drawn, self.grouped)]
 
     @abstractmethod
     def _share(self, best: tuple[float, Trial], other: tuple[float, Trial]) -> float:
@@ -119,25 +147,24 @@ class Rounds(ABC):
         if many and not self.round:
             spreads, groupings = (*SMALLER, *spreads), (True, False)
         ways = itertools.product(spreads, groupings)
-        tried = [(*self._candidate(0, *way), *way) for way in ways]
-        *first, spread, self.grouped = min(tried, key=lambda entry: entry[0])
-        self._settle({entry[2]: entry[0] for entry in tried if entry[3] == self.grouped}, self.residual)
-        pair: list[Any] = [tuple(first), self._candidate(1, spread, self.grouped)]
+        pair = self._pair(list(ways), budget)
+        self._settle(self.tried, self.residual)
         self.draw = int(pair[1][0] < pair[0][0])
         best, other = pair[self.draw], pair[1 - self.draw]
-        self.trial, self.drawn = best[1], spread
+        self.trial, self.ends = best[1], [trial for _, trial in pair]
+        self.resolved = len(self.task.features)
         # Measured first draw first, because where both are of one fixed basis it is the first one's correction.
         numerical = difference(pair[0][1], pair[1][1], self.task) * self._share(best, other)
-        problem = self.task.problem
+        problem, residual = self.task.problem, self.doubt * best[0]
         doubted = problem.nonlinear is not None or problem.weak or problem.hard.rough and not problem.energies
         if doubted and best[0] > CLEAR:
             # Both draws may have found one and the same wrong function, whose residual is large then.
-            numerical = max(numerical, best[0])
+            numerical = max(numerical, residual)
         elif not problem.energies:
             numerical = max(numerical, BOUND * best[0])
         geometric = geometric_error(self.trial, self.task)
         self.round += 1
-        if numerical > DOUBTFUL and best[0] < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
+        if numerical > DOUBTFUL and residual < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
             return Step(best[0], 1, numerical, Stop(Status.UNDETERMINED, free), checked=True)
         before, self.residual = self.residual, best[0]
         if not problem.energies and best[0] > max(CONFLICT, LEVEL * before):
@@ -147,7 +174,7 @@ class Rounds(ABC):
         seconds = time.perf_counter() - started
         stop = self._stop(numerical, geometric, seconds, budget)
         if stop is not None and stop.status is not Status.DIVERGED:
-            numerical, stop = self._doubt(stop, numerical, geometric, seconds, budget)
+            numerical, stop = self._examined(stop, numerical, geometric, seconds, budget)
         return Step(best[0], 1, math.hypot(numerical, geometric), stop, checked=True)
 
     def _spreads(self) -> tuple[float, ...]:
@@ -175,7 +202,7 @@ class Rounds(ABC):
         self.spread = max(spread for spread, residual in residuals.items() if residual <= EQUAL * least)
         self.promising = [self.spread, 2 * self.spread, *([self.spread / 2] if least > SLOW * before else [])]
 
-    def _doubt(
+    def _examined(
         self, stop: Stop, numerical: float, geometric: float, seconds: float, budget: Budget
     ) -> tuple[float, Stop | None]:
         """Look at the solution with fresh eyes before the last word; what is found makes the next round better."""
@@ -184,12 +211,17 @@ class Rounds(ABC):
             return verdict.error, Stop(verdict.status, verdict.reason)
         numerical = max(numerical, verdict.error, amplified(self.trial, self.task, self.residual))
         if verdict.worst is not None:
-            self.task = replace(self.task, features=(*self.task.features, verdict.worst))
+            self._resolve((*self.task.features, verdict.worst))
         again = self._stop(numerical, geometric, seconds, budget)
         if again is not None and verdict.reason:
             status = verdict.status or again.status
             again = Stop(status, f"{again.reason}; {verdict.reason}")
         return numerical, again
+
+    def _resolve(self, features: tuple[Feature, ...]) -> None:
+        """Put points and functions at features from now on."""
+        self.task = replace(self.task, features=features)
+        self.space = self.task.suited(self.base)
 
     def _stop(self, numerical: float, geometric: float, seconds: float, budget: Budget) -> Stop | None:
         size, error = self.trial.space.size, math.hypot(numerical, geometric)
@@ -209,25 +241,30 @@ class Rounds(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """Give what the next round and the solution depend on."""
-        head = self.trial.space.head
         return {
-            "round": self.round,
-            "spread": self.spread,
-            "drawn": self.drawn,
-            "grouped": self.grouped,
-            "draw": self.draw,
-            "residual": self.residual,
-            "promising": list(self.promising),
+            **{name: getattr(self, name) for name in STATE},
             "features": [[feature.centre, feature.frame] for feature in self.task.features],
-            "head": {"weight": head.weight.detach(), "bias": head.bias.detach()},
+            "head": _saved(self.trial),
+            "ends": [_saved(trial) for trial in self.ends],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state: spaces are drawn again from the seed, heads are taken from the state."""
-        for name in ("round", "spread", "grouped", "draw", "drawn", "residual", "promising"):
+        for name in STATE:
             setattr(self, name, state[name])
-        found = tuple(Feature.found(centre.cpu(), frame.cpu()) for centre, frame in state["features"])
-        self.task = replace(self.task, features=found)
+        features = tuple(Feature.found(centre.cpu(), frame.cpu()) for centre, frame in state["features"])
+        self._resolve(features[: self.resolved])
+        self.trial = self._loaded(self.draw, state["head"])
+        self.ends = [self._loaded(draw, head) for draw, head in enumerate(state["ends"])]
+        self._resolve(features)
+
+    def _loaded(self, draw: int, head: dict[str, Any]) -> Trial:
         number, spread = (self.round - 1, self.drawn) if self.round else (0, 1.0)
-        self.trial = self.task.trial(self._sized(number), self.task.generator(number, self.draw), spread, self.grouped)
-        self.trial.space.head.load_state_dict(state["head"])
+        trial = self.task.trial(self._sized(number), self.task.generator(number, draw), spread, self.grouped)
+        trial.space.head.load_state_dict(head)
+        return trial
+
+
+def _saved(trial: Trial) -> dict[str, Any]:
+    head = trial.space.head
+    return {"weight": head.weight.detach(), "bias": head.bias.detach()}

@@ -173,7 +173,7 @@ class InverseRun(Rounds):
     def _share(self, best: Any, other: Any) -> float:
         return 1.0
 
-    def _fit(self, draw: int, spread: float, start: list[float], guess: Trial | None) -> Fit:
+    def _fit(self, draw: int, spread: float, start: list[float], guess: Callable[[Any], Any] | None) -> Fit:
         trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread)
         set_values(self.parameters, start)
         return newton_inverse(trial, self.task, self.task.points(draw), self.method.oversampling, guess)
@@ -197,7 +197,7 @@ class InverseRun(Rounds):
         """Solve one round."""
         started, start = time.perf_counter(), values_of(self.parameters).tolist()
         self.spread = self.spread or 1.0
-        guess = self.trial if self.round else None
+        guess = self.trial if self.round else self.task.problem.guess
         first = self._fit(0, self.spread, start, guess)
         if not self.round and (other := self._led(first, start)) is not first:
             # All draws go on from there, because they shall find one of several solutions, such as u and not -u.
