@@ -72,3 +72,26 @@ def test_what_needs_no_condition():
 def test_the_gallery_says_all(name):
     problem = pk.load_problem(name, {})
     assert problem.unsaid == [] and problem.survey.doubts == []
+
+
+def test_systems_are_counted_together():
+    """Stokes flow: a pressure and the cross velocity at the outflow are enough, the pressure alone is not."""
+    def flow(*outflow):
+        box = pk.Box([0, 0], [2, 1])
+        b = box.boundary
+        return pk.Problem(
+            domain=box, unknowns="u v q",
+            equations={
+                "x": lambda u, q: q.x - u.laplacian, "y": lambda v, q: q.y - v.laplacian,
+                "mass": lambda u, v: u.x + v.y,
+            },
+            conditions=[
+                pk.Dirichlet(u=lambda p: p.y * (1 - p.y), v=0.0, on=b["left"]),
+                pk.Dirichlet(u=0.0, v=0.0, on=b["top", "bottom"]),
+                *(pk.Dirichlet(**{name: 0.0}, on=b["right"]) for name in outflow),
+            ],
+        ).unsaid  # fmt: skip
+
+    assert flow("q", "v") == [] and flow("u", "v") == []
+    (text,) = flow("q")
+    assert "u and v on 16.7% of the boundary, where x = 2" in text

@@ -127,3 +127,20 @@ def test_a_lift_is_a_source_and_a_harmonic_one_is_none():
 
     assert found(None) == found(lambda p: torch.exp(p.x) * torch.sin(p.y)) == ([0.0, 0.0], 1)
     assert found(lambda p: torch.sin(20 * p.x))[0][0] == pytest.approx(20, abs=math.pi)
+
+
+def test_fast_data_on_a_long_axis_are_not_taken_for_slow_ones():
+    """cos(pi t) has 50 periods on T = 100, more than the usual samples along an axis of three can tell."""
+    rod = pk.Box([-1, -1], [1, 1]) * pk.Time(0, 100)
+
+    def source(p):
+        return torch.cos(math.pi * p.t) * torch.sin(math.pi * p.x) * torch.sin(math.pi * p.y)
+
+    problem = pk.Problem(
+        domain=rod, unknowns="u", equations={"wave": lambda u, p: u.tt - u.laplacian - source(p)},
+        conditions=[pk.Initial(u=0.0), pk.Initial(u_t=0.0), pk.Dirichlet(u=0.0, on=rod.boundary)],
+    )  # fmt: skip
+    spectrum = Spectrum(problem)
+    likely = spectrum.frequencies[spectrum.probability > 0.5]
+    assert (likely[:, 2].abs() - math.pi).abs().min() < 0.1
+    assert likely[:, 2].abs().median() > 2.5
