@@ -27,13 +27,15 @@ between the outermost points and a corner.)"""
 WORST, AROUND, CLOSER = 16, 32, 3
 """How many of the worst points are searched around, with how many new ones, and how often ever closer."""
 TOLD = 5.0
+WRONG = 100.0
+"""An error this many times the claimed one makes a result unresolved; below, it is the better estimate."""
 PEAKED = 30.0
 """A residual found by the search that is this many times the largest one of the fresh points was hidden from them."""
 BOUND, ROUGH = 0.1, 0.01
 """The error is no less than the first part of the relative residual where it was made small, and the second part of
-that at fresh points. (Over the gallery the first is 0.2 to 40 times the error at all sizes of spaces, and below 10 times
-on all but coarse meshes; the other is up to 100 times the first over networks that bend between the points, whose
-errors it overstates as much: our calibration.)"""
+that at fresh points. (Over the gallery the first is 0.2 to 40 times the error at all sizes of spaces, and below 10
+times on all but coarse meshes; the other is up to 100 times the first over networks that bend between the points,
+whose errors it overstates as much: our calibration.)"""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     told = size_of_correction > TOLD * unexplained * residual
     error = max(least, size_of_correction) if told else least
     reason = f"the residual of {name} is {size:.1e} at {at}, far larger than where it was made small"
-    status = Status.UNRESOLVED if error > max(LARGER * claimed, task.tolerance) else None
+    status = Status.UNRESOLVED if error > max(WRONG * claimed, task.tolerance) else None
     return Verdict(status, reason if status else "", error, feature)
 
 
