@@ -155,12 +155,12 @@ class Feature:
             level = even.mean().item()
             for _ in range(ITERATIONS):
                 level = ((even / (even + level)).mean() / (1 / (near + level)).mean()).item()
-            self._levels[id(domain)] = level
-        return self._levels[id(domain)]
+            self._levels[id(domain)] = domain, level
+        return self._levels[id(domain)][1]
 
     @cached_property
-    def _levels(self) -> dict[int, float]:
-        return {}
+    def _levels(self) -> dict[int, tuple[Domain, float]]:
+        return {}  # with the domains, so that no other one gets the number of one that has gone
 
     def _profile(self, farthest: float) -> tuple[Tensor, Tensor]:
         """Give radii up to the farthest, and the share of points within each."""
