@@ -22,6 +22,7 @@ class Case:
         seeded: whether the data (their noise) depend on the seed.
         exact: whether the reference solves the problem as it is stated. It does not where the problem holds a mistake
             that users make, and the reference is what they meant.
+        accuracy: relative error of the reference itself.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Case:
     accept: tuple[str, ...] = ()
     seeded: bool = False
     exact: bool = True
+    accuracy: float = 1e-14
 
     def problem(self, seed: int = 0) -> pk.Problem:
         """Make the problem."""

@@ -67,7 +67,10 @@ def cubic(size, waves=1):
 
 
 def steady_shock(nu):
-    """u u' = nu u'' on [-1, 1]: -tanh((x - 0.2) / 2 nu)."""
+    """u u' = nu u'' on [-1, 1]: -tanh((x - 0.2) / 2 nu).
+
+    Only the ends say where the layer stands: at 0.07 by their fifth digit, at 0.01 by none that a number has.
+    """
     line = pk.Interval(-1, 1)
 
     def exact(p):
@@ -191,11 +194,11 @@ CASES = [
     *(Case(f"Bratu, lambda = {s:g}", lambda s=s: bratu(s)) for s in (1.0, 3.4)),
     Case("cubic reaction", lambda: cubic(1.0)),
     Case("cubic reaction of size 10, 3 waves", lambda: cubic(10.0, 3)),
-    *(Case(f"steady shock, nu = {nu:g}", lambda nu=nu: steady_shock(nu)) for nu in (1e-1, 1e-2)),
+    *(Case(f"steady shock, nu = {nu:g}", lambda nu=nu: steady_shock(nu)) for nu in (1e-1, 7e-2, 1e-2)),
     *(Case(f"travelling shock, nu = {nu:g}", lambda nu=nu: travelling_shock(nu)) for nu in (5e-2, 5e-3)),
     Case("Nagumo's front", nagumo),
     *(Case(f"u' = u^2 to {end:g}", lambda end=end: blow_up(end)) for end in (0.9, 0.999)),
-    Case("predators and prey", predators),
-    Case("relaxation oscillator", relaxation),
+    Case("predators and prey", predators, accuracy=1e-11),
+    Case("relaxation oscillator", relaxation, accuracy=1e-11),
     *(Case(f"porous medium, size {s:g}", lambda s=s: porous(s)) for s in (1.0, 1.9)),
 ]

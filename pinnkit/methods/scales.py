@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from ..problem import Block, Collocation
+from ..problem.collocation import CONSTANT
 from .task import Task
 
 NEGLIGIBLE = 1e-3
 """An unknown this many times smaller than the others make it is judged by them. (Our choice.)"""
-CONSTANT = 1e-10
-"""What varies by less than this, relative to its norm, is constant but for rounding."""
 POINTS = 256
 
 

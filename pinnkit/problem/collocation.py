@@ -19,6 +19,8 @@ from .residual import FixedPoints, Residual
 from .trial import Trial
 from .weak_system import WeakBlock
 
+CONSTANT = 1e-10
+"""What varies by less than this, relative to all, is constant but for rounding."""
 CHUNK_NUMBERS = 2**19
 """How many numbers the columns of one chunk of points may have, before derivatives; 4 MB stay near the cores."""
 POOL = 16
@@ -145,9 +147,27 @@ class Collocation:
 
     @torch.no_grad()
     def relative_residual(self, trial: Callable[[Any], Any]) -> float:
-        """Give the weighted residual over that of the zero function (absolute where that is zero or infinite)."""
-        size = self.loss(_zero_like(trial)).sqrt().item()
-        return self.loss(trial).sqrt().item() / (size if 0 < size < math.inf else 1.0)
+        """Give the weighted residual relative to `size`."""
+        return self.loss(trial).sqrt().item() / self.size(trial)
+
+    @torch.no_grad()
+    def size(self, trial: Callable[[Any], Any]) -> float:
+        """Give the weighted residual of a constant: zero, or a function's mean over the points of a block.
+
+        The least of them is taken, so that an offset does not hide the residual of a small variation.
+
+        Args:
+            trial: the function.
+
+        Returns:
+            The size; that of zero where nothing varies, and one where that is zero or infinite.
+        """
+        points = [block.points if isinstance(block, Block) else block.terms[0].points for block in self.blocks]
+        means = [trial(x.coordinates).mean(0) for x in points]
+        zero, *varying = (self.loss(_constant(c)).sqrt().item() for c in (0 * means[0], *means))
+        least = min(varying)
+        size = least if CONSTANT * zero < least < zero else zero
+        return size if 0 < size < math.inf else 1.0
 
     @torch.no_grad()
     def balance(self, trial: Trial) -> None:
@@ -311,5 +331,6 @@ def _ends(region: object) -> int | None:
     return None
 
 
-def _zero_like(trial: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda x: trial(x) * 0.0
+def _constant(values: Tensor) -> Callable[[Any], Any]:
+    """Make a constant function of given values ``(K,)``."""
+    return lambda x: x[:, :1] * 0.0 + values

@@ -249,3 +249,31 @@ def test_a_trial_function_that_is_not_finite_has_an_infinite_geometric_error(tmp
     with torch.no_grad():
         trial.space.head.weight.fill_(math.nan)
     assert geometric_error(trial, made) == math.inf
+
+
+def kinked_rod(base, hard=False):
+    """-(k u')' = 1 with k = 1 and 20, in weak form: the slope jumps where no function of the space does."""
+    line, at, k1, k2 = pk.Interval(0, 1), 0.35, 1.0, 20.0
+    c = (at**2 / k1 + (1 - at**2) / k2) / 2 / (at / k1 + (1 - at) / k2)
+    k = lambda p: torch.where(p.x < at, k1 + 0 * p.x, k2 + 0 * p.x)  # noqa: E731
+    left = lambda x: (c * x - x**2 / 2) / k1  # noqa: E731
+    right = lambda x: left(at) + (c * (x - at) - (x**2 - at**2) / 2) / k2  # noqa: E731
+    return {
+        "domain": line, "unknowns": "u", "reference": lambda p: base + torch.where(p.x < at, left(p.x), right(p.x)),
+        "conditions": [pk.Dirichlet(u=base, on=line.boundary, hard=hard)],
+    }, k  # fmt: skip
+
+
+@pytest.mark.parametrize("base", [0.0, 300.0])
+def test_a_kink_that_all_draws_miss_alike_shows_from_round_to_round(base):
+    stated, k = kinked_rod(base)
+    weak = pk.Problem(weak=lambda u, v, p: k(p) * u.x * v.x - v, **stated)
+    solution = pk.solve(weak, method=pk.LeastSquares(max_size=600))
+    assert 0.1 < solution.metrics["relative_variation"] / solution.estimated_error < 10
+
+
+def test_a_kink_shows_in_an_energy():
+    stated, k = kinked_rod(0.0, hard=True)
+    energy = pk.Problem(energy=lambda u, p: 0.5 * k(p) * u.x**2 - u.value, **stated)
+    solution = pk.solve(energy, method=pk.Ritz(max_size=600))
+    assert 0.1 < solution.metrics["relative_variation"] / solution.estimated_error < 10

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ...errors import InputError
 from ...problem import Collocation, EnergyIntegral, Trial
+from ...problem.collocation import CONSTANT
 from ..task import Task
 from .patch_solve import divisible, solve_patches
 from .ridge import solve_least_squares
@@ -63,7 +65,7 @@ def solve_head(
     if not problem.energies:
         coefficients, least = solve_least_squares(matrix, side)
         trial.set_head(coefficients.reshape(unknowns, -1))
-        return least
+        return least * side.norm().item() / _varying(matrix, side, trial)
     if about is None:
         check_balance(matrix, side)
     try:
@@ -76,3 +78,13 @@ def solve_head(
     # On other and more nodes: an energy may be far too low where functions are rough between the nodes.
     finer = EnergyIntegral(problem, FINER * points, FINER * boundary_points, task.dtype, task.device)
     return sum(finer.change(lambda x: trial(x) - trial.lift(x), about or trial.lift, trial.space.size + 1))
+
+
+def _varying(matrix: Tensor, side: Tensor, trial: Trial) -> float:
+    """Give the size of a right-hand side without what constants do for it; see `Collocation.relative_residual`."""
+    size, width = side.norm().item(), trial.space.size + 1
+    constants = [k * width + width - 1 for k in range(matrix.shape[1] // width) if trial.hard.free(k)]
+    if constants:
+        least = solve_least_squares(matrix[:, constants], side)[1]
+        size *= least if least > CONSTANT else 1.0
+    return size if size > 0 else 1.0

@@ -21,7 +21,7 @@ HARDLY = 1e-4
 POINTS = 2048
 PROBE = 300
 SMALL = 1e-3
-SHARE = 0.1
+SHARE = 0.05
 LARGEST = 700
 
 
@@ -89,12 +89,11 @@ def amplified(trial: Trial, task: Task, residual: float) -> float:
     about = None if problem.nonlinear is None else trial
     made = task.collocation(*collocation_sizes(probe, task, 4.0), task.generator(5, 7))
     matrix, _ = made.system(probe, about)
-    zero = made.loss(lambda x: 0 * trial(x)).sqrt().clamp_min(1e-300)
     x = validation_points(problem, POINTS).to(task.dtype, task.device).coordinates
     values = trial(x)
     sizes = scales(values, task) * math.sqrt(len(x))
     functions = torch.block_diag(*(probe.columns(x, k) / sizes[k] for k in unknowns))
-    stacked = torch.cat([matrix / zero, functions])
+    stacked = torch.cat([matrix / made.size(trial), functions])
     if not torch.isfinite(stacked).all():
         return 0.0
     orthonormal = torch.linalg.qr(stacked / stacked.norm(dim=0)).Q

@@ -21,6 +21,7 @@ from ..task import Task
 from ..verification import BOUND, examine
 from .contradiction import contradiction
 from .head import solve_head
+from .kantorovich import ambiguous
 from .newton import newton_head
 from .null_space import amplified, undetermined
 
@@ -37,7 +38,9 @@ DOUBTFUL = 1e-2
 
 CONFLICT, LEVEL = 1e-3, 0.9
 """A relative residual above the first, that has not fallen by the second part, suggests a contradiction."""
-STATE = ("round", "spread", "drawn", "grouped", "draw", "residual", "promising", "doubt", "resolved")
+REMAINS = 0.3
+"""A share of the errors of the round before that estimates neither far too much nor too little (our choice)."""
+STATE = ("round", "spread", "drawn", "grouped", "draw", "residual", "moved", "promising", "doubt", "resolved")
 
 CLEAR = 1e-8
 """Relative residuals up to this are those of a solution, and would only overstate its error (our choice)."""
@@ -93,7 +96,7 @@ class Rounds(ABC):
         self.doubt = 1.0
         """How many times larger residuals are relative to those of the equations alone."""
         self.grows = self.space.resized(2) is not self.space
-        self.residual = math.inf
+        self.residual, self.moved = math.inf, 0.0
         self.promising: list[float] = []
         self.tried: dict[float, float] = {}
         self.ends: list[Trial] = []
@@ -151,22 +154,26 @@ class Rounds(ABC):
         self._settle(self.tried, self.residual)
         self.draw = int(pair[1][0] < pair[0][0])
         best, other = pair[self.draw], pair[1 - self.draw]
-        self.trial, self.ends = best[1], [trial for _, trial in pair]
+        earlier, self.ends = self.ends, [trial for _, trial in pair]
+        self.trial = best[1]
         self.resolved = len(self.task.features)
         # Measured first draw first, because where both are of one fixed basis it is the first one's correction.
         numerical = difference(pair[0][1], pair[1][1], self.task) * self._share(best, other)
+        moves = [difference(new, old, self.task) for new, old in zip(self.ends, earlier, strict=False)]
+        moved = max(moves, default=0.0)
+        numerical = max(numerical, self._outlived(moved, best[0]))
         problem, residual = self.task.problem, self.doubt * best[0]
         doubted = problem.nonlinear is not None or problem.weak or problem.hard.rough and not problem.energies
         if doubted and best[0] > CLEAR:
             # Both draws may have found one and the same wrong function, whose residual is large then.
             numerical = max(numerical, residual)
         elif not problem.energies:
-            numerical = max(numerical, BOUND * best[0])
+            numerical = max(numerical, max(BOUND, best[0]) * best[0])
         geometric = geometric_error(self.trial, self.task)
         self.round += 1
         if numerical > DOUBTFUL and residual < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
             return Step(best[0], 1, numerical, Stop(Status.UNDETERMINED, free), checked=True)
-        before, self.residual = self.residual, best[0]
+        before, self.residual, self.moved = self.residual, best[0], moved
         if not problem.energies and best[0] > max(CONFLICT, LEVEL * before):
             about = None if problem.nonlinear is None else self.trial
             if (clash := contradiction(self.task, about)) is not None:
@@ -176,6 +183,24 @@ class Rounds(ABC):
         if stop is not None and stop.status is not Status.DIVERGED:
             numerical, stop = self._examined(stop, numerical, geometric, seconds, budget)
         return Step(best[0], 1, math.hypot(numerical, geometric), stop, checked=True)
+
+    def _outlived(self, moved: float, residual: float) -> float:
+        """Estimate what is left of the errors of the round before, which this one shows.
+
+        Two draws may miss a kink or a layer alike, and agree; but a larger space does not miss it as they did. What was
+        wrong with the smaller space is, to a part `REMAINS`, as much smaller now as the residual is, or, where an
+        energy is made least, as the changes from round to round are. (Our choice.)
+
+        Args:
+            moved: by how much the draws differ from those of the round before.
+            residual: the relative residual of this round.
+
+        Returns:
+            The relative error.
+        """
+        if self.task.problem.energies:
+            return moved * min(1.0, moved / self.moved) if self.moved > 0 else 0.0
+        return REMAINS * moved * min(1.0, residual / self.residual) if self.residual > 0 else 0.0
 
     def _spreads(self) -> tuple[float, ...]:
         """Choose the spreads to try in this round."""
@@ -212,6 +237,8 @@ class Rounds(ABC):
         numerical = max(numerical, verdict.error, amplified(self.trial, self.task, self.residual))
         if verdict.worst is not None:
             self._resolve((*self.task.features, verdict.worst))
+        if (why := ambiguous(self.trial, self.task)) is not None:
+            verdict, numerical = replace(verdict, status=Status.UNRESOLVED, reason=why), max(numerical, 1.0)
         again = self._stop(numerical, geometric, seconds, budget)
         if again is not None and verdict.reason:
             status = verdict.status or again.status
