@@ -65,6 +65,20 @@ def test_values_and_slopes_on_the_same_sides():
     assert "Neumann u" in solution.reason and "Dirichlet u on x_min" in solution.reason
 
 
+def test_contradictions_of_a_weak_form():
+    conditions = [pk.Dirichlet(u=0.0, on=B["left", "right"]), pk.Dirichlet(u=2.0, on=B["left"])]
+    weak = lambda u, v: u.x * v.x + u.y * v.y - v  # noqa: E731
+    solution = pk.solve(pk.Problem(domain=SQUARE, unknowns="u", weak=weak, conditions=conditions), budget="30s")
+    assert solution.status is Status.CONTRADICTORY
+    assert solution.reason.count("Dirichlet u on") == 2 and "the weak form" not in solution.reason
+
+
+def test_fluxes_of_a_weak_form_that_do_not_balance():
+    problem = pk.Problem(domain=SQUARE, unknowns="u", weak=lambda u, v: u.x * v.x + u.y * v.y - v)
+    solution = pk.solve(problem, budget="30s")
+    assert solution.status is Status.CONTRADICTORY and "sources and fluxes must balance" in solution.reason
+
+
 def test_fluxes_that_do_not_balance():
     solution = pk.solve(stated(SQUARE, lambda u: u.laplacian + 1, pk.Neumann(u=0.0, on=B)))
     assert solution.status is Status.CONTRADICTORY and "equation 'e'" in solution.reason
@@ -85,8 +99,13 @@ def test_fluxes_that_do_not_balance():
         ),
         pk.load_problem("advection", {}),
         pk.load_problem("poisson-hf", {"n": 32}),
+        pk.Problem(
+            domain=SQUARE, unknowns="u",
+            weak=lambda u, v, p: torch.where(p.x < 0.4, 1.0, 30.0) * (u.x * v.x + u.y * v.y) - v,
+            conditions=[pk.Dirichlet(u=0.0, on=B["left"]), pk.Dirichlet(u=1.0, on=B["right"])],
+        ),
     ],
-    ids=["incompatible start", "incompatible corner", "layer", "layer, two conditions", "fast wave", "oscillation"],
+    ids=["start", "corner", "layer", "layer, two conditions", "fast wave", "oscillation", "kink of a weak form"],
 )  # fmt: skip
 def test_what_is_only_hard_is_no_contradiction(problem):
     assert contradiction(Task(problem)) is None

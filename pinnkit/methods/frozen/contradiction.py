@@ -12,6 +12,7 @@ from torch import Tensor
 from ...domains import Domain
 from ...problem import Block, Collocation
 from ...problem.residual import order
+from ...problem.weak_system import WeakBlock
 from ...spaces import LRNN
 from ..task import Task
 from .head import collocation_sizes
@@ -48,9 +49,12 @@ def contradiction(task: Task, about: Callable[[Any], Any] | None = None) -> str 
     """
     trial = task.trial(task.suited(LRNN()).resized(SIZE), task.generator(15, 0))
     collocation = task.collocation(*collocation_sizes(trial, task, 4.0), task.generator(15, 1))
-    blocks = [block for block in collocation.blocks if isinstance(block, Block)]
-    if len(blocks) < len(collocation.blocks) or not 1 < len(blocks) <= MOST or _layered(task, collocation):
+    blocks = collocation.blocks
+    if len(blocks) > MOST or _layered(task, collocation):
         return None
+    if len(blocks) == 1:
+        free = undetermined(task.typical, task, zero=True)
+        return free and f"what is stated has no solution: {free}, so that sources and fluxes must balance, and do not"
     systems = list(collocation.systems(trial, about, trial.lift if about else None))
     if not all(torch.isfinite(part).all() for system in systems for part in system):
         return None
@@ -62,19 +66,24 @@ def contradiction(task: Task, about: Callable[[Any], Any] | None = None) -> str 
     fighting = [k for k in every if _left(systems, [i for i in every if i != k]).norm() < FALLS * whole]
     parts = left.split([len(side) for _, side in systems])
     spread = [k for k in fighting if parts[k].norm() > 0.02 * whole and _concentration(parts[k]) > SPREAD]
-    conditions = sum(k >= len(task.problem.equations) for k in fighting)
+    conditions = sum(k >= len(blocks) - len(task.problem.soft) for k in fighting)
     if len(fighting) < 2 or not spread or conditions < 2 and undetermined(task.typical, task, zero=True) is None:
         return None
-    texts = []
-    for k in fighting:
-        # Back from weighted rows to the unit of the residual.
-        rows = parts[k].abs() * (len(parts[k]) ** 0.5 / blocks[k].weight)
-        row = int(rows.argmax())
-        texts.append(f"{blocks[k].residual.name} (off by {rows[row].item():.2g}{_place(blocks[k], row)})")
+    texts = [_told(blocks[k], parts[k]) for k in fighting]
     return (
         f"{', '.join(texts[:-1])} and {texts[-1]} contradict each other: without any one of them all others hold; "
         "drop one, or give each its own part of the boundary"
     )
+
+
+def _told(block: Block | WeakBlock, left: Tensor) -> str:
+    """Name a residual, and tell where most of it is left."""
+    if not isinstance(block, Block):
+        return "the weak form"
+    # Back from weighted rows to the unit of the residual.
+    rows = left.abs() * (len(left) ** 0.5 / block.weight)
+    row = int(rows.argmax())
+    return f"{block.residual.name} (off by {rows[row].item():.2g}{_place(block, row)})"
 
 
 def _place(block: Block, row: int) -> str:
