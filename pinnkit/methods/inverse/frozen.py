@@ -221,13 +221,12 @@ class InverseRun(Rounds):
         set_values(self.parameters, best.values)
         return best
 
-    def _firm(self, lost: Fit) -> Fit:
-        """Start again from the first guesses, with a model that is kept to from the first step on."""
-        fits = [lost]
+    def _firm(self, first: Fit, start: list[float]) -> Fit:
+        """Start again, where the data have led astray, with a model that is kept to from the first step on."""
+        fits = [first]
         for firmness in FIRM:
             if not fits[-1].lost:
                 break
-            start = [parameter.first for parameter in self.parameters]
             firm = self._fit(0, self.spread, start, self.task.problem.guess, firmness)
             fits.append(self._fit(0, self.spread, firm.values, firm.trial))
         best = min(fits, key=lambda fit: fit.order)
@@ -240,10 +239,13 @@ class InverseRun(Rounds):
         self.spread = self.spread or 1.0
         guess = self.trial if self.round else self.task.problem.guess
         first = self._fit(0, self.spread, start, guess)
-        other = self._firm(first if self.round else self._led(first, start))
-        if other is not first:
-            # All draws go on from there, because they shall find one of several solutions, such as u and not -u.
-            first, guess, start = other, other.trial, other.values
+        if not self.round:
+            began = time.perf_counter()
+            other = self._firm(self._led(first, start), start)
+            started += time.perf_counter() - began  # later rounds go on from here, and need not search
+            if other is not first:
+                # All draws go on from there, because they shall find one of several solutions, such as u and not -u.
+                first, guess, start = other, other.trial, other.values
         # The data's points do not show the solution's spectrum: functions become rougher as long as that helps.
         while self.space.spectral and self.spread < WIDEST:
             rougher = self._fit(0, 2 * self.spread, start, guess)
