@@ -1,12 +1,19 @@
 """How far standard deviations can be trusted: shares of true parameters within one and two of them, over noise draws.
 
-    python benchmarks/coverage.py               # prints the table
+    python benchmarks/coverage.py                        # all problems, 30 draws; prints the table
+    python benchmarks/coverage.py --only fin --draws 5   # those whose name holds "fin"
 
-Of a normal error 68 % and 95 % would be there.
+Finished runs are lines of the cache: the same command goes on where another one was stopped, and --report prints what
+is there.
 """
 
+import argparse
+import json
 import math
+import tempfile
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +21,7 @@ from scipy.integrate import solve_ivp
 
 import pinnkit as pk
 
+CACHE = Path(tempfile.gettempdir()) / "pinnkit-coverage.jsonl"
 DRAWS = 30
 BUDGET = "20s"
 
@@ -110,7 +118,21 @@ def fin(seed):
     )  # fmt: skip
 
 
-PROBLEMS = (decay, lorenz, transport, diffusion, fin)
+PROBLEMS = {make.__name__: make for make in (decay, lorenz, transport, diffusion, fin)}
+
+
+def run(name, seed):
+    """Solve a problem for one draw of its noise and give what is to be known of it."""
+    torch.set_num_threads(1)
+    problem, began = PROBLEMS[name](seed), time.perf_counter()
+    solution = pk.solve(problem, budget=BUDGET)
+    parameters = {
+        p.name: {"found": p.item(), "true": p.true, "deviation": solution.parameter_errors[p.name]}
+        for p in problem.parameters
+    }
+    record = {"problem": name, "seed": seed, "budget": BUDGET, "seconds": round(time.perf_counter() - began, 1)}
+    ending = {"status": solution.status.value, "reason": solution.reason, "estimated": solution.estimated_error}
+    return record | ending | {"parameters": parameters}
 
 
 @dataclass
@@ -120,15 +142,13 @@ class Row:
     Attributes:
         problem: its name.
         parameter: its name.
-        off: (found - true) / deviation, for each draw whose run named a deviation.
-        errors: found - true with the deviation, for the same draws.
-        refused: runs that ended with none, or as undetermined.
+        off: (found - true) / deviation, for each draw that was not refused.
+        refused: draws that ended without a deviation, or with one larger than the number itself: the reason says so.
     """
 
     problem: str
     parameter: str
     off: list = field(default_factory=list)
-    errors: list = field(default_factory=list)
     refused: int = 0
 
     def within(self, deviations):
@@ -136,40 +156,74 @@ class Row:
         return sum(abs(z) <= deviations for z in self.off)
 
 
-def coverage(make, draws=DRAWS):
-    """Solve a problem for several draws of its noise; a row for each parameter."""
+def rows_of(records):
+    """Sort records by parameters, a row for each."""
     rows = {}
-    for seed in range(draws):
-        problem = make(seed)
-        solution = pk.solve(problem, budget=BUDGET)
-        for parameter in problem.parameters:
-            row = rows.setdefault(parameter.name, Row(make.__name__, parameter.name))
-            deviation = solution.parameter_errors[parameter.name]
-            if deviation is None or solution.status is pk.Status.UNDETERMINED:
+    for record in records:
+        for name, p in record["parameters"].items():
+            row = rows.setdefault((record["problem"], name), Row(record["problem"], name))
+            if p["deviation"] is None or not p["deviation"] <= abs(p["found"]):
                 row.refused += 1
             else:
-                row.off.append((parameter.item() - parameter.true) / deviation)
-                row.errors.append((solution.parameters[parameter.name] - parameter.true, deviation))
+                row.off.append((p["found"] - p["true"]) / p["deviation"])
     return [*rows.values()]
 
 
 def table(rows):
-    """Give the lines of a table, and what all rows together say."""
-    lines = ["| problem | parameter | runs | within 1 | within 2 | rms of error / deviation |", "|---" * 6 + "|"]
+    """Give the lines of a Markdown table, and one with what all rows together say."""
+    lines = [
+        "| problem | parameter | draws | refused | within 1 | within 2 | rms of error / deviation |",
+        "|---" * 7 + "|",
+    ]
     for row in rows:
-        shares = " | ".join(f"{row.within(k) / max(len(row.off), 1):.0%}" for k in (1, 2))
-        size = math.sqrt(sum(z**2 for z in row.off) / max(len(row.off), 1))
-        lines.append(f"| {row.problem} | {row.parameter} | {len(row.off)} | {shares} | {size:.2f} |")
-    count = sum(len(row.off) for row in rows)
+        count = max(len(row.off), 1)
+        shares = " | ".join(f"{row.within(k) / count:.0%}" for k in (1, 2))
+        size = math.sqrt(sum(z**2 for z in row.off) / count)
+        draws = len(row.off) + row.refused
+        lines.append(f"| {row.problem} | {row.parameter} | {draws} | {row.refused} | {shares} | {size:.2f} |")
+    count, refused = sum(len(row.off) for row in rows), sum(row.refused for row in rows)
     one, two = (sum(row.within(k) for row in rows) / max(count, 1) for k in (1, 2))
-    return lines, f"Within one deviation {one:.0%}, within two {two:.0%} of {count} numbers."
+    whole = f"Within one stated standard deviation {one:.0%}, within two {two:.0%} of {count} numbers found"
+    other = f"; {refused} more were refused, by a deviation larger than the number" if refused else ""
+    return [*lines, "", f"{whole} (a normal distribution has 68 % and 95 %){other}."]
+
+
+def cached(path):
+    """Read the finished runs; the last line may be half written."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def report(path=CACHE):
+    """Give the Markdown lines of the table of all finished runs; none where there are no runs."""
+    known = {(r["problem"], r["seed"]): r for r in cached(path) if r["budget"] == BUDGET}
+    order = [*PROBLEMS]
+    records = [known[key] for key in sorted(known, key=lambda key: (order.index(key[0]), key[1]))]
+    return table(rows_of(records)) if records else []
 
 
 def main():
-    """Print the table."""
-    rows = [row for make in PROBLEMS for row in coverage(make)]
-    lines, summary = table(rows)
-    print("\n".join([*lines, "", summary]))
+    """Run what is missing and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="part of the name of a problem")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="of the noise, for each problem")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="finished runs, one a line")
+    parser.add_argument("--report", action="store_true", help="run nothing, print what the cache has")
+    given = parser.parse_args()
+    known = {(r["problem"], r["seed"]) for r in cached(given.cache) if r["budget"] == BUDGET}
+    asked = [(name, seed) for name in PROBLEMS if given.only in name for seed in range(given.draws)]
+    missing = [] if given.report else [key for key in asked if key not in known]
+    with given.cache.open("a") as file:
+        for done, key in enumerate(missing, 1):
+            record = run(*key)
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            found = ", ".join(
+                f"{n} {p['found']:.4g} +- {p['deviation'] or math.nan:.2g}" for n, p in record["parameters"].items()
+            )
+            ending = f"{record['status']}, {found}, {record['seconds']} s"
+            print(f"[{done}/{len(missing)}] {key[0]}, draw {key[1]}: {ending}", flush=True)
+    print("\n".join(report(given.cache)))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ..frozen.head import collocation_sizes
 from ..frozen.rounds import FrozenSpaces, Rounds
 from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
-from .posterior import STIFFNESS, LinearisedInverse, Posterior, Weighing
+from .posterior import NEGLIGIBLE, STIFFNESS, LinearisedInverse, Posterior, Weighing
 from .starts import blind, starts
 from .uncertainty import field_rows
 
@@ -28,6 +28,8 @@ SOUND = 0.3
 """From this doubt on, deviations are not those of the noise alone, and a larger space is worth while. (Our choice.)"""
 SOLVED = 1e-8
 """A sum of squares smaller by this factor than at a wrong stationary point is that of a solution."""
+FIRM = (1e2, 1e4)
+"""How stiff a model is held where data alone have led astray; the second one for stiffer valleys. (Our choice.)"""
 SHORTEST = 1 / 64
 SOFTER = 1e4
 INSIGNIFICANT = 1e-2
@@ -62,10 +64,31 @@ class Fit:
         """What the space's failure to follow the model may shift numbers by, squared, in variances."""
         return math.inf if self.posterior is None else self.posterior.doubt(self.misfits)
 
+    @property
+    def lost(self) -> bool:
+        """Whether the data are followed by a soft model rather than explained: it binds less than half of them."""
+        if self.posterior is None or not self.values or self.doubt < NEGLIGIBLE:
+            return False
+        return self.posterior.freedom > self.posterior.count / 2
+
 
 def _sum(posterior: Posterior, misfits: dict[str, float]) -> float:
     weights = {"model": posterior.stiffness, "data": 1.0, "prior": posterior.smoothness}
     return sum(weights[kind] * misfit for kind, misfit in misfits.items())
+
+
+def _limit(noise: float) -> Stop:
+    if noise > 1:
+        far = f"the data do not determine the solution: its deviation is {noise:.1e} of its size"
+        return Stop(Status.UNDETERMINED, far)
+    return Stop(Status.CONVERGED, f"the data determine the solution to about {noise:.1e}, and no further")
+
+
+def _astray(posterior: Posterior) -> str:
+    return (
+        f"the data follow no solution of the model, which leaves {posterior.freedom:.0f} of {posterior.count} numbers "
+        "to them: it does not hold or leaves too much open, or the first guesses are too far away"
+    )
 
 
 def _insignificant(posterior: Posterior, total: float, count: int) -> float:
@@ -82,6 +105,7 @@ def newton_inverse(
     generator: torch.Generator,
     oversampling: float = 4.0,
     guess: Callable[[Any], Any] | None = None,
+    firmness: float = 0.0,
 ) -> Fit:
     """Find head and trainable parameters of an inverse problem, on fresh points.
 
@@ -95,6 +119,7 @@ def newton_inverse(
         generator: source of the collocation points.
         oversampling: interior points for each unknown coefficient.
         guess: where to start; None starts from what the hard conditions prescribe, else zero.
+        firmness: how stiff the model is at least, whatever the data say, in units of a row of theirs.
 
     Returns:
         What was found.
@@ -105,13 +130,13 @@ def newton_inverse(
     head = torch.zeros(unknowns, trial.space.size + 1, dtype=task.dtype, device=task.device)
     size = head.numel()
     posterior: Posterior | None = None
-    misfits, stiffest = weighing.misfits(about), math.inf
+    misfits, stiffest, softest = weighing.misfits(about), math.inf, firmness * weighing.unit
     for iteration in range(ITERATIONS):
         system = LinearisedInverse(weighing, [trial], about, trial.lift)
         if not system.finite:
             break
         before = posterior
-        posterior = system.posterior(stiffest)
+        posterior = system.posterior(stiffest, softest)
         whole, change = posterior.mean[:size].reshape(unknowns, -1), posterior.mean[size:]
         start, old, length = values_of(parameters), _sum(posterior, misfits), 1.0
         # The first step is never shortened: it leads from another space, or from where nothing is known yet.
@@ -135,7 +160,7 @@ def newton_inverse(
                 continue
             # The stiffer the model, the narrower and more bent the valley of the sum of squares: a softer one leads on.
             stiffest = posterior.stiffness / SOFTER
-            if stiffest < weighing.unit * STIFFNESS[0]:
+            if stiffest < max(softest, weighing.unit * STIFFNESS[0]):
                 break
             continue
         stiffest = max(stiffest, posterior.stiffness) * math.sqrt(SOFTER)
@@ -173,10 +198,13 @@ class InverseRun(Rounds):
     def _share(self, best: Any, other: Any) -> float:
         return 1.0
 
-    def _fit(self, draw: int, spread: float, start: list[float], guess: Callable[[Any], Any] | None) -> Fit:
+    def _fit(
+        self, draw: int, spread: float, start: list[float], guess: Callable[[Any], Any] | None, firmness: float = 0.0
+    ) -> Fit:
         trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread)
         set_values(self.parameters, start)
-        return newton_inverse(trial, self.task, self.task.points(draw), self.method.oversampling, guess)
+        points, oversampling = self.task.points(draw), self.method.oversampling
+        return newton_inverse(trial, self.task, points, oversampling, guess, firmness)
 
     def _led(self, first: Fit, start: list[float]) -> Fit:
         """Start again from other functions where no residual depends on a parameter at the one that was found."""
@@ -193,15 +221,31 @@ class InverseRun(Rounds):
         set_values(self.parameters, best.values)
         return best
 
+    def _firm(self, first: Fit, start: list[float]) -> Fit:
+        """Start again, where the data have led astray, with a model that is kept to from the first step on."""
+        fits = [first]
+        for firmness in FIRM:
+            if not fits[-1].lost:
+                break
+            firm = self._fit(0, self.spread, start, self.task.problem.guess, firmness)
+            fits.append(self._fit(0, self.spread, firm.values, firm.trial))
+        best = min(fits, key=lambda fit: fit.order)
+        set_values(self.parameters, best.values)
+        return best
+
     def step(self, budget: Budget) -> Step:
         """Solve one round."""
         started, start = time.perf_counter(), values_of(self.parameters).tolist()
         self.spread = self.spread or 1.0
         guess = self.trial if self.round else self.task.problem.guess
         first = self._fit(0, self.spread, start, guess)
-        if not self.round and (other := self._led(first, start)) is not first:
-            # All draws go on from there, because they shall find one of several solutions, such as u and not -u.
-            first, guess, start = other, other.trial, other.values
+        if not self.round:
+            began = time.perf_counter()
+            other = self._firm(self._led(first, start), start)
+            started += time.perf_counter() - began  # later rounds go on from here, and need not search
+            if other is not first:
+                # All draws go on from there, because they shall find one of several solutions, such as u and not -u.
+                first, guess, start = other, other.trial, other.values
         # The data's points do not show the solution's spectrum: functions become rougher as long as that helps.
         while self.space.spectral and self.spread < WIDEST:
             rougher = self._fit(0, 2 * self.spread, start, guess)
@@ -225,9 +269,12 @@ class InverseRun(Rounds):
         noise = self._noise_error(best.posterior)
         error = math.hypot(numerical, noise) if math.isfinite(noise) else numerical
         stop = self._stop(error, 0.0, time.perf_counter() - started, budget)
-        limited = numerical < noise / 3 < math.inf and best.doubt < SOUND
+        limited = numerical < noise / 3 < math.inf and best.doubt < SOUND and not best.lost
         if limited and (stop is None or stop.status is not Status.CONVERGED):
-            stop = Stop(Status.CONVERGED, f"the data determine the solution to about {noise:.1e}, and no further")
+            stop = _limit(noise)
+        if stop is not None and best.lost:
+            status = Status.UNDETERMINED if stop.status is Status.CONVERGED else stop.status
+            stop = Stop(status, f"{stop.reason}; {_astray(best.posterior)}")
         return Step(_sum(best.posterior, best.misfits), 1, error, stop)
 
     @torch.no_grad()

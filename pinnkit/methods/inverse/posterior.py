@@ -107,18 +107,24 @@ class Posterior:
         return found / variance if variance > 0 else math.inf
 
     def disbelief(self, misfits: Mapping[str, float]) -> float:
-        """Compare solutions in several spaces: the less, the better.
+        r"""Compare solutions in several spaces, with stiffnesses of their own: the less, the better.
+
+        A soft model lets a function follow whatever the data are, so that their freedom f is to be paid for:
+        :math:`\Lambda M + \chi^2 + 2 f`, of which the last two estimate the true squared error at the data without
+        bias, or, where the noise is not known, :math:`n (\Lambda M + \chi^2) / (n - f)^2`.
 
         Args:
             misfits: M, chi squared and P of a solution.
 
         Returns:
-            The doubt, and how much chi squared is more than what noise explains; where the noise is not known, both
-            in a cross-validation.
+            Mallows' criterion or the cross-validation, with the doubt; M alone where there are no data.
+
+        Reference:
+            Mallows 1973, doi:10.1080/00401706.1973.10489103.
         """
         n, data = max(self.count, 1), misfits.get("data", 0.0)
         if self.known or not self.count:
-            return self.doubt(misfits) + max(data - n * (1 + 2 * math.sqrt(2 / n)), 0.0)
+            return self.doubt(misfits) + data + 2 * self.freedom
         free = n - self.freedom
         return n * (data + self.stiffness * misfits["model"]) / free**2 if free > 0.5 else misfits["model"]
 
@@ -200,7 +206,7 @@ class LinearisedInverse:
         freedom = spread.square().sum().item()
         return Posterior(mean, misfits, stiffness, smoothness, freedom, 1.0, r[:n, :n], scale)
 
-    def posterior(self, stiffest: float = math.inf) -> Posterior:
+    def posterior(self, stiffest: float = math.inf, softest: float = 0.0) -> Posterior:
         r"""Find the posterior with the weights that the noise of the data asks for.
 
         An exact model is infinitely stiff, but a space of functions follows it up to a residual only, which a too
@@ -217,6 +223,7 @@ class LinearisedInverse:
 
         Args:
             stiffest: a limit of Lambda.
+            softest: a limit from below, whatever the other says.
 
         Returns:
             The posterior.
@@ -227,6 +234,7 @@ class LinearisedInverse:
         unit, n = self.weighing.unit, max(self.weighing.count, 1)
         chosen = self._stiffness(self._scan([unit * k for k in STIFFNESS], unit * SMOOTHNESS[0]))
         stiffness = max(unit * k for k in STIFFNESS[: chosen + 1] if unit * k <= stiffest or k == STIFFNESS[0])
+        stiffness = max(stiffness, softest)
         if "prior" not in self.triangles:
             found = self.solve(stiffness, 0.0)
         else:

@@ -136,7 +136,7 @@ def doubted(stop: Stop, trial: Trial, task: Task) -> Stop:
     if not reasons:
         return stop
     kept = stop.status is Status.BUDGET_SPENT
-    said = [stop.reason] if kept else []
+    said = [] if stop.status is Status.CONVERGED else [stop.reason]
     return Stop(stop.status if kept else Status.UNDETERMINED, "; ".join([*said, *reasons]))
 
 
