@@ -21,6 +21,7 @@ from joblib import Parallel, delayed, parallel_config
 
 TARGET = Path(__file__).parent.parent / "docs" / "effectivity.md"
 CACHE = Path(tempfile.gettempdir()) / "pinnkit-effectivity.jsonl"
+COVERAGE = Path(tempfile.gettempdir()) / "pinnkit-coverage.jsonl"
 TOLERANCE = 1e-8
 LARGE = 1e-2
 """An ending with an estimate above this is no answer, whatever its name."""
@@ -233,7 +234,7 @@ def parameter_table(runs):
     return lines
 
 
-def document(records, budget):
+def document(records, budget, deviations):
     from adversarial import THEMES
 
     lines = [
@@ -255,6 +256,15 @@ def document(records, budget):
             lines += ["", f"## {theme}", "", *table(runs)]
             if any(r.get("parameters") for found in runs.values() for r in found):
                 lines += ["", *parameter_table(runs)]
+    if deviations:
+        lines += [
+            "",
+            "## Standard deviations of parameters",
+            "",
+            "Written by `python benchmarks/coverage.py`: noise is drawn anew each time.",
+            "",
+            *deviations,
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -271,6 +281,7 @@ def line(record):
 
 
 def main():
+    import coverage
     from adversarial import THEMES
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -279,6 +290,7 @@ def main():
     parser.add_argument("--budget", default="20s", help="of a run whose problem asks for nothing else")
     parser.add_argument("--seeds", default="0,1,2", help="as 0,1,2")
     parser.add_argument("--cache", type=Path, default=CACHE, help="finished runs, one a line")
+    parser.add_argument("--coverage", type=Path, default=COVERAGE, help="finished runs of benchmarks/coverage.py")
     parser.add_argument("--report", action="store_true", help="run nothing, write what the cache has")
     given = parser.parse_args()
     seeds = [int(seed) for seed in given.seeds.split(",")]
@@ -306,7 +318,7 @@ def main():
     records = [known[key] for key in asked if key in known]
     print("\n".join(summary(records)))
     if not given.only:
-        TARGET.write_text(document(records, given.budget))
+        TARGET.write_text(document(records, given.budget, coverage.report(given.coverage)))
 
 
 if __name__ == "__main__":

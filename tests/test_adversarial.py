@@ -288,7 +288,8 @@ def test_the_summary_counts():
     assert "in 2 of 4 runs (50%); it is above in 2, below in 0" in text
     assert "*pure Neumann (1)*" in text
     assert "50% within 1 and 100% within 2" in text
-    document = effectivity.document(records, "20s")
+    document = effectivity.document(records, "20s", ["| decay | fast |"])
+    assert "## Standard deviations" in document and "| decay | fast |" in document
     start = "| rod in kelvin | LRNN, least squares | converged, **converged**, stalled |"
     assert f"{start} 1.0e-09, 1.0e-03, 1.0e-03 |" in document
     assert "| decay rate | k | 1 | 1.05 | 0.5 |" in document

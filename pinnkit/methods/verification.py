@@ -31,10 +31,10 @@ WRONG = 100.0
 """An error this many times the claimed one makes a result unresolved; below, it is the better estimate."""
 PEAKED = 30.0
 """A residual found by the search that is this many times the largest one of the fresh points was hidden from them."""
-BOUND, ROUGH = 0.1, 0.01
+BOUND, ROUGH = 0.03, 0.01
 """The error is no less than the first part of the relative residual where it was made small, and the second part of
-that at fresh points. (Over the gallery the first is 0.2 to 40 times the error at all sizes of spaces, and below 10
-times on all but coarse meshes; the other is up to 100 times the first over networks that bend between the points,
+that at fresh points. (Over the gallery the residual is 0.2 to 40 times the error at all sizes of spaces, and up to 250
+times where a source jumps; at fresh points it is up to 100 times larger over networks that bend between the points,
 whose errors it overstates as much: our calibration.)"""
 
 

@@ -120,3 +120,50 @@ def test_a_jump_of_a_leading_coefficient_is_doubted():
     assert "weak form" in doubt
     # A jump of what multiplies lower derivatives is no mistake.
     assert problem(lambda u, p: u.laplacian + conductivity(p) * u + 1).survey.doubts == []
+
+
+def laplace(datum, domain=SQUARE, **more):
+    return pk.Problem(
+        domain=domain, unknowns="u", equations={"e": lambda u: u.laplacian},
+        conditions=[pk.Dirichlet(u=datum, on=domain.boundary)], **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("w", [1e-3, 0.01])
+def test_a_layer_of_boundary_data_is_a_place_at_the_boundary(w):
+    (sight,) = laplace(lambda p: torch.atan((p.x - 0.3) / (p.y + w))).survey.sights
+    assert "a transition" in sight.text and "y = 0" in sight.text
+    assert (sight.feature.centre - torch.tensor([0.3, 0.0])).norm() < w
+    # The slope of an arc tangent is above its half over twice w, evenly: a deviation of w / sqrt(3), doubled.
+    assert sight.feature.widths.tolist() == pytest.approx([1.15 * w] * 2, rel=0.2)
+
+
+def test_a_layer_of_boundary_data_is_resolved():
+    exact = lambda p: torch.atan((p.x - 0.3) / (p.y + 0.01))  # noqa: E731
+    solution = pk.solve(laplace(exact, reference=exact), method=pk.LeastSquares(max_size=600))
+    assert solution.relative_l2 < 1e-5  # 2e-2 without
+
+
+def test_a_jump_of_initial_data():
+    (sight,) = heat(lambda p: 0 * p.x, lambda p: torch.where(p.x < 0.6, 1.0, 0.0) + 0 * p.x).survey.sights
+    assert sight.jump and "a jump at x = 0.6, t = 0" in sight.text
+    assert sight.feature.codimension == 2
+
+
+def test_a_layer_on_a_side_of_a_cube_is_a_tube():
+    cube = pk.Box([0, 0, 0], [1, 1, 1])
+    sights = laplace(lambda p: torch.tanh((p.x - 0.4) / 0.01) * (p.z == 0), cube).survey.sights
+    assert len(sights) == 1 and "tube" in sights[0].text
+    across = sights[0].feature.frame * sights[0].feature.widths[:, None]
+    assert across.abs().round(decimals=3).tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
+def test_the_sides_of_a_turned_polygon_are_looked_at():
+    turned = pk.Polygon([[0, 0], [2, 1], [1, 3], [-1, 2]])
+    (sight,) = laplace(lambda p: torch.tanh((p.x - 1) / 0.01) * (p.x - 2 * p.y).abs().lt(1e-9), turned).survey.sights
+    assert (sight.feature.centre - torch.tensor([1.0, 0.5])).norm() < 0.01
+
+
+def test_data_that_are_tiny_beside_those_of_another_side_are_passed_over():
+    tail = lambda p: torch.where(p.x == 0, torch.sin(3 * p.y), 1e-3 * torch.tanh((p.x - 0.5) / 0.01))  # noqa: E731
+    assert laplace(tail).survey.sights == []
