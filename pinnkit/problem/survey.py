@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ON_BOUNDARY = 2**15
 NARROW = {1: 0.01, 2: 0.06, 3: 0.15}
 """Standard deviation, in halfwidths of the domain, up to which one space for the whole domain is not enough."""
-PROBES, STRAIGHT = 64, 1e-12
+PROBES, STRAIGHT = 64, 1e-9
 """Deviation of a straight side from an affine map, relative to its length, at so many points."""
 
 
