@@ -18,9 +18,10 @@ from .stopping import Status
 from .task import Task
 
 FRESH = 10
-"""Fresh points for each one that was solved on, as long as `NUMBERS` allows, and two at least."""
-NUMBERS = 2**25
-"""How many values of basis functions a check may cost."""
+"""Fresh points for each one that was solved on, as long as `NUMBERS` allows, and one at least."""
+NUMBERS = 2**21
+"""How many values of basis functions a check may cost: ten times the points would take longer than to solve for some
+hundreds of functions. (The data, which may vary on any scale, were sampled at 2^17 points before.)"""
 LARGER = 10.0
 """A residual this many times larger on fresh points was not seen where it was made small. (Less than that is usual
 between the outermost points and a corner.)"""
@@ -94,19 +95,20 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     if task.problem.energies:
         return Verdict(None, "")
     points, boundary_points = collocation_sizes(trial, task, 4.0)
-    more = max(2, min(FRESH, NUMBERS // max(1, points * trial.space.size)))
+    more = max(1, min(FRESH, NUMBERS // max(1, points * trial.space.size)))
     if task.problem.weak:
         more = 1  # its rows are test functions, and its quadrature is exact for finer ones already
     fresh = task.collocation(more * points, more * boundary_points, task.generator(9, 9))
-    residual = fresh.relative_residual(trial)
+    values = fresh.residuals(trial)
+    residual = fresh.total([part.square() for part in values]).sqrt().item() / fresh.size(trial)
     if not math.isfinite(residual):
         return Verdict(None, "", math.inf)
     least = ROUGH * residual
-    hidden = _hidden(trial, task, fresh.blocks)
+    hidden = _hidden(trial, task, fresh.blocks, values)
     larger = solved is not None and residual > LARGER * max(solved, torch.finfo(task.dtype).eps)
     if not larger and hidden is None:
         return Verdict(None, "", least)
-    name, size, feature = hidden or _worst(trial, task, fresh.blocks)
+    name, size, feature = hidden or _worst(task, fresh.blocks, values)
     at = ", ".join(f"{n} = {v:.4g}" for n, v in zip(task.problem.domain.names, feature.centre.tolist(), strict=True))
     size_of_correction, unexplained = explained_error(trial, replace(task, features=(*task.features, feature)))
     # A correction that leaves as much of the residual as would amount to itself says nothing.
@@ -134,11 +136,11 @@ def _sizes(block: Block, trial: Trial, x: Points) -> Tensor:
     return block.residual(block.values(trial, x), x).abs()
 
 
-def _worst(trial: Trial, task: Task, blocks: list) -> tuple[str, float, Feature]:
+def _worst(task: Task, blocks: list, values: list[Tensor]) -> tuple[str, float, Feature]:
     """Find the largest weighted residual on given points."""
     found = []
-    for block in blocks:
-        sizes = block.evaluate(trial).abs() * block.weight
+    for block, residuals in zip(blocks, values, strict=True):
+        sizes = residuals.abs() * block.weight
         x = block.points.coordinates
         at = x[sizes.argmax()] if len(sizes) == len(x) else x.mean(0)
         found.append((sizes.max().item(), block, at))
@@ -154,13 +156,13 @@ def _narrow(task: Task, at: Tensor, block: Block) -> Feature:
     return Feature(at.cpu().double().tolist(), widths.tolist())
 
 
-def _hidden(trial: Trial, task: Task, blocks: list) -> tuple[str, float, Feature] | None:
+def _hidden(trial: Trial, task: Task, blocks: list, values: list[Tensor]) -> tuple[str, float, Feature] | None:
     """Search around the worst points of each equation for residuals that no point has shown."""
-    for block in blocks:
+    for block, residuals in zip(blocks, values, strict=True):
         if not isinstance(block, Block) or not isinstance(block.residual.region, Domain):
             continue
         domain, generator = task.problem.domain, task.generator(9, 8)
-        sizes = block.evaluate(trial).abs()
+        sizes = residuals.abs()
         first = sizes.max().item()
         centres = block.points.coordinates[sizes.topk(min(WORST, len(sizes))).indices]
         half = (domain.bounds[1] - domain.bounds[0]).to(centres) / 2

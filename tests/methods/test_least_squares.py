@@ -127,3 +127,33 @@ def test_single_precision():
     x = torch.linspace(0, 1, 50, dtype=torch.float64)[:, None]
     assert {p.dtype for p in solution.trial.parameters()} == {torch.float32}
     assert (solution(x).double() - reference(x)).norm() / reference(x).norm() < 1e-3
+
+
+CUBE = pk.Box([0, 0, 0], [1, 1, 1])
+
+
+def waves(n):
+    k = n * torch.pi
+    exact = lambda p: torch.sin(k * p.x) * torch.sin(k * p.y) * torch.sin(k * p.z)  # noqa: E731
+    return pk.Problem(
+        domain=CUBE, unknowns="u", equations={"e": lambda u, p: -u.laplacian - 3 * k**2 * exact(p)}, reference=exact,
+        conditions=[pk.Dirichlet(u=0.0, on=CUBE.boundary)],
+    )  # fmt: skip
+
+
+def test_spreads_are_chosen_when_residuals_say_something():
+    run = LeastSquaresRun(LeastSquares(), Task(waves(1)))
+    noise = {0.5: 0.8, 1.0: 0.7, 2.0: 0.69, 4.0: 0.68, 8.0: 0.9}
+    run._settle(noise, float("inf"))
+    assert set(run.promising) == set(noise)  # none is given up among residuals that are all large
+    run.round = 1
+    run._settle({0.5: 1e-3, 1.0: 0.1, 4.0: 0.5}, 0.68)
+    assert run.spread == 0.5 and run.promising == [0.5, 1.0]
+    run._settle({0.5: 1e-3, 1.0: 2e-3}, 1e-3)  # slow: less may be better still
+    assert run.promising == [0.5, 1.0, 0.25]
+
+
+def test_a_spread_that_small_spaces_do_not_tell_is_found_later():
+    """With 150 functions all spreads leave nine tenths of the residual, and the widest ones are the best."""
+    solution = pk.solve(waves(4), method=LeastSquares(max_size=1200), budget="120s")
+    assert solution.history[0]["loss"] > 0.5 and solution.relative_l2 < 3e-3
