@@ -19,8 +19,8 @@ from .task import Task
 
 FRESH = 10
 """Fresh points for each one that was solved on, as long as `NUMBERS` allows, and one at least."""
-NUMBERS = 2**21
-"""How many values of basis functions a check may cost: ten times the points would take longer than to solve for some
+NUMBERS = 2**19
+"""How many values of basis functions a check may cost: ten times the points would take longer than the solve for a few
 hundreds of functions. (The data, which may vary on any scale, were sampled at 2^17 points before.)"""
 LARGER = 10.0
 """A residual this many times larger on fresh points was not seen where it was made small. (Less than that is usual

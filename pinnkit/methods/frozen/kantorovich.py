@@ -12,12 +12,13 @@ from ...problem import Trial, validation_points
 from ..scales import scales
 from ..task import Task
 from .head import collocation_sizes
-from .null_space import POINTS
 
 LIMIT = 0.25
 """With the second variation, half of the derivative's Lipschitz constant, the theorem's one half is a quarter."""
 STEP = 0.1
 """Size of the functions, relative to the solution, by which the second variation is measured."""
+ROWS = 2.0
+"""Points for each function: few, because this is to cost less than a step of Newton's method."""
 LARGEST = 2500
 """Systems with more columns are not taken apart."""
 
@@ -58,9 +59,10 @@ def kantorovich(trial: Trial, task: Task) -> float:
     unknowns = range(len(task.problem.unknowns))
     if (trial.space.size + 1) * len(unknowns) > LARGEST:
         return 0.0
-    made = task.collocation(*collocation_sizes(trial, task, 4.0), task.generator(5, 7))
+    made = task.collocation(*collocation_sizes(trial, task, ROWS), task.generator(5, 7))
     matrix = made.system(trial, trial)[0]
-    x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
+    spread = validation_points(task.problem, math.ceil(ROWS * (trial.space.size + 1)))
+    x = spread.to(task.dtype, task.device).coordinates
     sizes = scales(trial(x), task) * math.sqrt(len(x))
     functions = torch.block_diag(*(trial.columns(x, k) / sizes[k] for k in unknowns))
     stacked = torch.cat([matrix / made.size(trial), functions])
