@@ -77,9 +77,10 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     """Look at a result with fresh eyes.
 
     Residuals are evaluated at up to `FRESH` times as many points as a least-squares solution would use, as `NUMBERS`
-    allows, and the largest one is searched for from the worst of these. If they are much larger there than where they were made small, the error is
-    estimated anew, with points and functions at the worst place, and the result is unresolved if that is much larger
-    than what was claimed. The sources were sampled at 2^17 points before. (Our choice.)
+    allows, and the largest one is searched for from the worst of these. If they are much larger there than where they
+    were made small, the error is estimated anew, with points and functions at the worst place, and the result is
+    unresolved if that is much larger than what was claimed. The sources were sampled at 2^17 points before. (Our
+    choice.)
 
     Args:
         trial: the trial function.
