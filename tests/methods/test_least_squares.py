@@ -161,11 +161,14 @@ def test_a_spread_that_small_spaces_do_not_tell_is_found_later():
 
 def test_what_a_larger_space_changed_falls_as_the_residual_does(monkeypatch):
     run = LeastSquaresRun(LeastSquares(), Task(waves(1)))
-    assert run._outlived(0.0, 1.0) == 0  # in the first round there is none before
-    run.residual = 0.1
-    assert run._outlived(0.5, 1e-3) == pytest.approx(run._outlived(0.5, 0.1) / 100)
-    assert run._outlived(0.5, 0.1) == run._outlived(0.5, 10.0) == pytest.approx(0.15)
-    monkeypatch.setattr(LeastSquaresRun, "_outlived", lambda self, moved, residual: 10.0 * (moved > 0))
+    assert run._outlived(0.0, 1.0, 1.0) == 0  # in the first round there is none before
+    run.residual = run.apart = 0.1
+    assert run._outlived(0.5, 1e-3, 1e-3) == pytest.approx(run._outlived(0.5, 0.1, 0.1) / 100)
+    assert run._outlived(0.5, 0.1, 0.1) == run._outlived(0.5, 10.0, 0.1) == pytest.approx(0.15)
+    # Draws that have come closer count for half of the decades that they say more, and none that they say less.
+    assert run._outlived(0.5, 1e-3, 1e-5) == pytest.approx(run._outlived(0.5, 1e-3, 1e-3) / 10)
+    assert run._outlived(0.5, 1e-3, 0.1) == pytest.approx(run._outlived(0.5, 1e-3, 1e-3))
+    monkeypatch.setattr(LeastSquaresRun, "_outlived", lambda self, moved, residual, apart: 10.0 * (moved > 0))
     method = LeastSquares(start_size=30, max_size=60)
     solution = pk.solve(waves(1), method=method, budget="60s")
     assert solution.history[0]["estimated_error"] < 10 <= solution.history[1]["estimated_error"]

@@ -12,15 +12,17 @@ from ...problem import Trial, validation_points
 from ..scales import scales
 from ..task import Task
 from .head import collocation_sizes
+from .ridge import triangular_factor
 
 LIMIT = 0.25
 """With the second variation, half of the derivative's Lipschitz constant, the theorem's one half is a quarter."""
 STEP = 0.1
 """Size of the functions, relative to the solution, by which the second variation is measured."""
-ROWS = 2.0
+ROWS = 1.5
 """Points for each function: few, because this is to cost less than a step of Newton's method."""
-LARGEST = 2500
-"""Systems with more columns are not taken apart."""
+POINTS = 1024
+TRIED, ITERATIONS = 4, 4
+"""How many functions subspace iteration starts from, and how often it goes on: one digit is enough."""
 
 
 def ambiguous(trial: Trial, task: Task) -> str | None:
@@ -50,36 +52,47 @@ def kantorovich(trial: Trial, task: Task) -> float:
         task: its nonlinear problem.
 
     Returns:
-        The number; zero where the system is too large to be looked at, or not finite.
+        The number; zero where it is not finite.
 
     Reference:
         Kantorovich 1948, Doklady Akad. Nauk SSSR 59, 1237; Deuflhard 2011, Newton Methods for Nonlinear Problems,
         theorem 2.1.
     """
-    unknowns = range(len(task.problem.unknowns))
-    if (trial.space.size + 1) * len(unknowns) > LARGEST:
-        return 0.0
     made = task.collocation(*collocation_sizes(trial, task, ROWS), task.generator(5, 7))
     matrix = made.system(trial, trial)[0]
-    spread = validation_points(task.problem, math.ceil(ROWS * (trial.space.size + 1)))
-    x = spread.to(task.dtype, task.device).coordinates
+    x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
     sizes = scales(trial(x), task) * math.sqrt(len(x))
-    functions = torch.block_diag(*(trial.columns(x, k) / sizes[k] for k in unknowns))
-    stacked = torch.cat([matrix / made.size(trial), functions])
-    if not torch.isfinite(stacked).all():
+    functions = torch.block_diag(*(trial.columns(x, k) / size for k, size in enumerate(sizes)))
+    if not (torch.isfinite(matrix).all() and torch.isfinite(functions).all()):
         return 0.0
-    norms = stacked.norm(dim=0)
-    norms = torch.where(norms > 0, norms, torch.ones_like(norms))
-    orthonormal, r = torch.linalg.qr(stacked / norms)
-    upper = orthonormal[: len(matrix)]
-    least = torch.linalg.eigh(upper.mT @ upper)[1][:, :1]
-    head = torch.linalg.solve_triangular(r, least, upper=True)[:, 0] / norms
-    head = head / (functions @ head).norm()
+    head = _least_seen(matrix, functions, task.generator(5, 8))
     step = STEP * head.reshape_as(trial.coefficients)
     here, there, back = (made.rows(_moved(trial, by)) for by in (0 * step, step, -step))
     bend = (there + back - 2 * here).norm() / (2 * STEP**2)
     found = (here.norm() * bend / (matrix @ head).square().sum()).item()
     return found if math.isfinite(found) else 0.0
+
+
+def _least_seen(matrix: Tensor, functions: Tensor, generator: torch.Generator) -> Tensor:
+    r"""Find the head c with :math:`|\Phi c| = 1` for which :math:`|A c|` is least: subspace iteration with A's factor R.
+
+    Args:
+        matrix: A, shape ``(rows, columns)``.
+        functions: :math:`\Phi`, as many columns.
+        generator: source of the functions to start from.
+
+    Returns:
+        The head, shape ``(columns,)``.
+    """
+    r, scale = triangular_factor(matrix)
+    heads = torch.randn(len(r), TRIED, generator=generator, dtype=torch.float64).to(matrix)
+    for _ in range(ITERATIONS):
+        seen = functions @ (torch.linalg.solve_triangular(r, heads, upper=True) / scale[:, None])
+        heads = torch.linalg.solve_triangular(r.mT, functions.mT @ seen / scale[:, None], upper=False)
+        heads = torch.linalg.qr(heads).Q
+    heads = torch.linalg.solve_triangular(r, heads, upper=True) / scale[:, None]
+    head = heads @ torch.linalg.svd(functions @ heads, full_matrices=False)[2][0]
+    return head / (functions @ head).norm()
 
 
 def _moved(trial: Trial, by: Tensor) -> Trial:

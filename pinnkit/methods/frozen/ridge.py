@@ -23,15 +23,29 @@ def solve_least_squares(matrix: Tensor, side: Tensor) -> tuple[Tensor, float]:
         The minimiser, shape ``(columns,)``, and the root of the minimum relative to ``|b|`` (absolute where b = 0),
         which is the relative residual up to rounding.
     """
-    rows, n = matrix.shape
-    scale = matrix.norm(dim=0)
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    stacked = matrix.new_zeros(rows + n, n + 1)
-    torch.div(matrix, scale, out=stacked[:rows, :n])
-    stacked[:rows, n] = side
-    ridge = torch.finfo(matrix.dtype).eps * math.sqrt(rows)
-    stacked[rows:, :n].fill_diagonal_(ridge)
-    r = torch.linalg.qr(stacked, mode="r").R
+    n = matrix.shape[1]
+    r, scale = triangular_factor(matrix, side)
     solution = torch.linalg.solve_triangular(r[:n, :n], r[:n, n:], upper=True)[:, 0]
     size = side.norm().item()
     return solution / scale, r[n, n].abs().item() / (size if size > 0 else 1.0)
+
+
+def triangular_factor(matrix: Tensor, side: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Factor a matrix, with its columns scaled to norm one and a ridge below: the R of Q R.
+
+    Args:
+        matrix: shape ``(rows, columns)``, rows >= columns.
+        side: a last column of the factored matrix, shape ``(rows,)``, neither scaled nor with a ridge.
+
+    Returns:
+        R, square, and what the columns of the matrix were divided by.
+    """
+    rows, n = matrix.shape
+    scale = matrix.norm(dim=0)
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    stacked = matrix.new_zeros(rows + n, n + (side is not None))
+    torch.div(matrix, scale, out=stacked[:rows, :n])
+    if side is not None:
+        stacked[:rows, n] = side
+    stacked[rows:, :n].fill_diagonal_(torch.finfo(matrix.dtype).eps * math.sqrt(rows))
+    return torch.linalg.qr(stacked, mode="r").R, scale

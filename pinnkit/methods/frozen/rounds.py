@@ -40,7 +40,9 @@ CONFLICT, LEVEL = 1e-3, 0.9
 """A relative residual above the first, that has not fallen by the second part, suggests a contradiction."""
 REMAINS = 0.3
 """A share of the errors of the round before that estimates neither far too much nor too little (our choice)."""
-STATE = ("round", "spread", "drawn", "grouped", "draw", "residual", "moved", "promising", "doubt", "resolved")
+STATE = (
+    *("round", "spread", "drawn", "grouped", "draw", "residual", "apart", "moved", "promising", "doubt", "resolved"),
+)
 
 CLEAR = 1e-8
 """Relative residuals up to this are those of a solution, and would only overstate its error (our choice)."""
@@ -96,7 +98,7 @@ class Rounds(ABC):
         self.doubt = 1.0
         """How many times larger residuals are relative to those of the equations alone."""
         self.grows = self.space.resized(2) is not self.space
-        self.residual, self.moved = math.inf, 0.0
+        self.residual, self.apart, self.moved = math.inf, math.inf, 0.0
         self.promising: list[float] = []
         self.tried: dict[float, float] = {}
         self.ends: list[Trial] = []
@@ -158,10 +160,11 @@ class Rounds(ABC):
         self.trial = best[1]
         self.resolved = len(self.task.features)
         # Measured first draw first, because where both are of one fixed basis it is the first one's correction.
-        numerical = difference(pair[0][1], pair[1][1], self.task) * self._share(best, other)
+        apart = difference(pair[0][1], pair[1][1], self.task)
+        numerical = apart * self._share(best, other)
         moves = [difference(new, old, self.task) for new, old in zip(self.ends, earlier, strict=False)]
         moved = max(moves, default=0.0)
-        numerical = max(numerical, self._outlived(moved, best[0]))
+        numerical = max(numerical, self._outlived(moved, best[0], apart))
         problem, residual = self.task.problem, self.doubt * best[0]
         doubted = problem.nonlinear is not None or problem.weak or problem.hard.rough and not problem.energies
         if doubted and best[0] > CLEAR:
@@ -173,7 +176,7 @@ class Rounds(ABC):
         self.round += 1
         if numerical > DOUBTFUL and residual < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
             return Step(best[0], 1, numerical, Stop(Status.UNDETERMINED, free), checked=True)
-        before, self.residual, self.moved = self.residual, best[0], moved
+        before, self.residual, self.apart, self.moved = self.residual, best[0], apart, moved
         if not problem.energies and best[0] > max(CONFLICT, LEVEL * before):
             about = None if problem.nonlinear is None else self.trial
             if (clash := contradiction(self.task, about)) is not None:
@@ -184,23 +187,28 @@ class Rounds(ABC):
             numerical, stop = self._examined(stop, numerical, geometric, seconds, budget)
         return Step(best[0], 1, math.hypot(numerical, geometric), stop, checked=True)
 
-    def _outlived(self, moved: float, residual: float) -> float:
+    def _outlived(self, moved: float, residual: float, apart: float) -> float:
         """Estimate what is left of the errors of the round before, which this one shows.
 
         Two draws may miss a kink or a layer alike, and agree; but a larger space does not miss it as they did. What was
-        wrong with the smaller space is, to a part `REMAINS`, as much smaller now as the residual is, or, where an
-        energy is made least, as the changes from round to round are. (Our choice.)
+        wrong with the smaller space is, to a part `REMAINS`, as much smaller now as the residual is; where the draws
+        have come closer by more, their word counts as much (the geometric mean: smooth errors fall like the draws'
+        difference, kinks and layers like the residual). Where an energy is made least, what was wrong is as much
+        smaller as the changes from round to round are. (Our choice.)
 
         Args:
             moved: by how much the draws differ from those of the round before.
             residual: the relative residual of this round.
+            apart: by how much its draws differ.
 
         Returns:
             The relative error.
         """
         if self.task.problem.energies:
             return moved * min(1.0, moved / self.moved) if self.moved > 0 else 0.0
-        return REMAINS * moved * min(1.0, residual / self.residual) if self.residual > 0 else 0.0
+        fallen = min(1.0, residual / self.residual) if self.residual > 0 else 0.0
+        closer = apart / self.apart if self.apart > 0 else 1.0
+        return REMAINS * moved * min(fallen, math.sqrt(fallen * closer))
 
     def _spreads(self) -> tuple[float, ...]:
         """Choose the spreads to try in this round."""
