@@ -23,8 +23,19 @@ OVERSAMPLING = 8.0
 
 
 @torch.no_grad()
-def difference(one: Trial, other: Trial, task: Task) -> float:
-    """Measure the root-mean-square difference of two trial functions relative to `scales`, the largest of the unknowns.
+def sampled(trial: Trial, task: Task) -> Tensor:
+    """Evaluate a trial function where differences are measured, shape ``(n, K)``."""
+    return trial(validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates)
+
+
+def apart(a: Tensor, b: Tensor, task: Task) -> float:
+    """Measure the root-mean-square difference of `sampled` values relative to `scales`, the largest of the unknowns."""
+    return _largest_ratio(a - b, torch.maximum(scales(a, task), scales(b, task)))
+
+
+@torch.no_grad()
+def difference(one: Trial, other: Trial, task: Task, values: tuple[Tensor, Tensor] | None = None) -> float:
+    """Measure by how much two trial functions are `apart`.
 
     Over one and the same basis (a module that is not drawn anew) they agree, however wrong they are; then it is the
     size of the first one's correction in another space.
@@ -33,15 +44,15 @@ def difference(one: Trial, other: Trial, task: Task) -> float:
         one: a trial function.
         other: a trial function over a basis drawn independently.
         task: their task.
+        values: of both, as `sampled`, where they are known.
 
     Returns:
         The difference.
     """
-    x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
-    if torch.equal(one.columns(x[:8], 0), other.columns(x[:8], 0)):
+    x = validation_points(task.problem, 8).to(task.dtype, task.device).coordinates
+    if torch.equal(one.columns(x, 0), other.columns(x, 0)):
         return correction_size(one, task)
-    a, b = one(x), other(x)
-    return _largest_ratio(a - b, torch.maximum(scales(a, task), scales(b, task)))
+    return apart(*(values or (sampled(one, task), sampled(other, task))), task)
 
 
 @torch.no_grad()

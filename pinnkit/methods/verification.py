@@ -25,7 +25,7 @@ hundreds of functions. (The data, which may vary on any scale, were sampled at 2
 LARGER = 10.0
 """A residual this many times larger on fresh points was not seen where it was made small. (Less than that is usual
 between the outermost points and a corner.)"""
-WORST, AROUND, CLOSER = 16, 32, 3
+WORST, AROUND, CLOSER = 8, 32, 3
 """How many of the worst points are searched around, with how many new ones, and how often ever closer."""
 TOLD = 5.0
 WRONG = 100.0

@@ -148,7 +148,9 @@ def test_spreads_are_chosen_when_residuals_say_something():
     assert set(run.promising) == set(noise)  # none is given up among residuals that are all large
     run.round = 1
     run._settle({0.5: 1e-3, 1.0: 0.1, 4.0: 0.5}, 0.68)
-    assert run.spread == 0.5 and run.promising == [0.5, 1.0]
+    assert run.promising == [0.5, 1.0]
+    run._settle({0.5: 1e-3, 1.0: 1.4e-3, 4.0: 1.2e-3}, 0.68)
+    assert run.promising == [0.5, 4.0]  # the widest of equals
     run._settle({0.5: 1e-3, 1.0: 2e-3}, 1e-3)  # slow: less may be better still
     assert run.promising == [0.5, 1.0, 0.25]
 

@@ -223,7 +223,7 @@ def test_draws_that_find_two_solutions_agree_on_one_and_report_the_other():
     run = SMALL.start(task)
     alone, starts = run._candidate, (lambda x: 14 * x * (1 - x), lambda x: 0.1 * x)
     run._candidate = lambda draw, *way, guess=None: alone(draw, *way, guess or starts[draw])
-    run._again = lambda draw, guess: alone(draw, run.drawn, run.grouped, guess)
+    run._again = lambda draw, guess: alone(draw, run.spread, run.grouped, guess)
     step = run.step(pk.Budget())
     assert step.stop.status is Status.CONVERGED and step.estimated_error < 1e-10
     assert "two solutions were found; u has the root mean square" in step.stop.reason

@@ -74,7 +74,7 @@ def kantorovich(trial: Trial, task: Task) -> float:
 
 
 def _least_seen(matrix: Tensor, functions: Tensor, generator: torch.Generator) -> Tensor:
-    r"""Find the head c with :math:`|\Phi c| = 1` for which :math:`|A c|` is least: subspace iteration with A's factor R.
+    r"""Find the head c with :math:`|\Phi c| = 1` for which :math:`|A c|` is least, by subspace iteration.
 
     Args:
         matrix: A, shape ``(rows, columns)``.

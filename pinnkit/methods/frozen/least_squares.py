@@ -81,7 +81,7 @@ class LeastSquaresRun(Rounds):
         others: list[Trial] = []
         started = time.perf_counter()
         if not self.round and not _least(pair) <= DOUBTFUL:
-            usual, way = pair, (self.drawn, self.grouped, self.tried)
+            usual, way = pair, (self.spread, self.grouped, self.tried)
             found, scale = search(self.task, self.method.oversampling, self.first_guess, budget)
             self.doubt = 1 / scale
             self.searching = time.perf_counter() - started
@@ -89,7 +89,7 @@ class LeastSquaresRun(Rounds):
                 self.first_guess = found[0][1]
                 pair, others = super()._pair(ways, budget), [trial for _, trial in found[1:]]
             if not _least(pair) < _least(usual):
-                pair, others, (self.drawn, self.grouped, self.tried) = usual, [], way
+                pair, others, (self.spread, self.grouped, self.tried) = usual, [], way
         else:
             self.searching = 0.0
         pair, several = reconciled(pair, self._again, self.task)
@@ -97,8 +97,8 @@ class LeastSquaresRun(Rounds):
         self.left = self.doubt * _least(pair)
         return pair
 
-    def _stop(self, numerical: float, geometric: float, seconds: float, budget: Budget) -> Stop | None:
-        stop = super()._stop(numerical, geometric, seconds - self.searching, budget)
+    def _stop(self, numerical: float, seconds: float, budget: Budget) -> Stop | None:
+        stop = super()._stop(numerical, seconds - self.searching, budget)
         if stop is None or self.task.problem.nonlinear is None or not math.isfinite(self.left):
             return stop
         words = [stop.reason, self.several]
@@ -108,7 +108,7 @@ class LeastSquaresRun(Rounds):
 
     def _again(self, draw: int, guess: Trial) -> tuple[float, Trial]:
         """Solve in the space of a draw of this round from another function."""
-        return self._candidate(draw, self.drawn, self.grouped, guess)
+        return self._candidate(draw, self.spread, self.grouped, guess)
 
     def state_dict(self) -> dict[str, Any]:
         """Give what the next round and the solution depend on."""

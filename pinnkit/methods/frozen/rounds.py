@@ -10,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch import Tensor
+
 from ...domains import Feature
 from ...errors import InputError
 from ...problem import Trial
 from ...spaces import LRNN, Space
 from ...spaces.space import whole
-from ..error_estimate import difference, geometric_error
+from ..error_estimate import apart, difference, geometric_error, sampled
 from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
 from ..verification import BOUND, examine
@@ -26,7 +28,7 @@ from .newton import newton_head
 from .null_space import amplified, undetermined
 
 SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
-DECISIVE, PROMISING = 0.03, 3
+DECISIVE, PROMISING = 0.04, 3
 """Relative residuals above the first say little about spreads; up to there so many of the best ones go on. (Our choice:
 at one tenth, an advected wave still prefers spreads that are far too small.)"""
 EQUAL, SLOW = 1.5, 0.25
@@ -40,9 +42,11 @@ CONFLICT, LEVEL = 1e-3, 0.9
 """A relative residual above the first, that has not fallen by the second part, suggests a contradiction."""
 REMAINS = 0.3
 """A share of the errors of the round before that estimates neither far too much nor too little (our choice)."""
+SETTLED = 0.01
+"""A solution with less than this error tells what facets cost, once and for all. (Our choice.)"""
 STATE = (
-    *("round", "spread", "drawn", "grouped", "draw", "residual", "apart", "moved", "promising", "doubt", "resolved"),
-)
+    "round", "grouped", "draw", "resolved", "spread", "promising", "residual", "apart", "moved", "geometric", "doubt",
+)  # fmt: skip
 
 CLEAR = 1e-8
 """Relative residuals up to this are those of a solution, and would only overstate its error (our choice)."""
@@ -90,7 +94,7 @@ class Rounds(ABC):
         self.resolved = 0
         """How many features of the task, beside those of its data, the trial function resolves."""
         self.round = 0
-        self.spread = self.drawn = 0.0
+        self.spread = 0.0
         self.grouped = True
         self.draw = 0
         self.first_guess: Callable[[Any], Any] | None = task.problem.guess
@@ -102,6 +106,10 @@ class Rounds(ABC):
         self.promising: list[float] = []
         self.tried: dict[float, float] = {}
         self.ends: list[Trial] = []
+        self.values: list[Tensor] = []
+        """Of the ends, `sampled`."""
+        self.geometric: float | None = None
+        """What facets cost; None until the solution is known well enough to tell."""
         self.trial: Trial = task.trial(self._sized(0), task.generator(0, 0), 1.0)
 
     def _size(self, number: int) -> int:
@@ -135,9 +143,9 @@ class Rounds(ABC):
     def _pair(self, ways: list[tuple[float, bool]], budget: Budget) -> list[tuple[float, Trial]]:
         """Find the best spread and grouping by the first draw, and take a second one of that kind."""
         tried = [(*self._candidate(0, *way), *way) for way in ways]
-        residual, trial, self.drawn, self.grouped = min(tried, key=lambda entry: entry[0])
+        residual, trial, self.spread, self.grouped = min(tried, key=lambda entry: entry[0])
         self.tried = {entry[2]: entry[0] for entry in tried if entry[3] == self.grouped}
-        return [(residual, trial), self._candidate(1, self.drawn, self.grouped)]
+        return [(residual, trial), self._candidate(1, self.spread, self.grouped)]
 
     @abstractmethod
     def _share(self, best: tuple[float, Trial], other: tuple[float, Trial]) -> float:
@@ -156,15 +164,15 @@ class Rounds(ABC):
         self._settle(self.tried, self.residual)
         self.draw = int(pair[1][0] < pair[0][0])
         best, other = pair[self.draw], pair[1 - self.draw]
-        earlier, self.ends = self.ends, [trial for _, trial in pair]
+        self.ends = [trial for _, trial in pair]
+        earlier, self.values = self.values, [sampled(trial, self.task) for trial in self.ends]
         self.trial = best[1]
         self.resolved = len(self.task.features)
         # Measured first draw first, because where both are of one fixed basis it is the first one's correction.
-        apart = difference(pair[0][1], pair[1][1], self.task)
-        numerical = apart * self._share(best, other)
-        moves = [difference(new, old, self.task) for new, old in zip(self.ends, earlier, strict=False)]
+        drawn_apart = difference(self.ends[0], self.ends[1], self.task, (self.values[0], self.values[1]))
+        moves = [apart(new, old, self.task) for new, old in zip(self.values, earlier, strict=False)]
         moved = max(moves, default=0.0)
-        numerical = max(numerical, self._outlived(moved, best[0], apart))
+        numerical = max(drawn_apart * self._share(best, other), self._outlived(moved, best[0], drawn_apart))
         problem, residual = self.task.problem, self.doubt * best[0]
         doubted = problem.nonlinear is not None or problem.weak or problem.hard.rough and not problem.energies
         if doubted and best[0] > CLEAR:
@@ -172,20 +180,25 @@ class Rounds(ABC):
             numerical = max(numerical, residual)
         elif not problem.energies:
             numerical = max(numerical, max(BOUND, best[0]) * best[0])
-        geometric = geometric_error(self.trial, self.task)
+        if self.geometric is None and numerical < SETTLED:
+            self.geometric = geometric_error(self.trial, self.task)
         self.round += 1
         if numerical > DOUBTFUL and residual < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
             return Step(best[0], 1, numerical, Stop(Status.UNDETERMINED, free), checked=True)
-        before, self.residual, self.apart, self.moved = self.residual, best[0], apart, moved
+        before, self.residual, self.apart, self.moved = self.residual, best[0], drawn_apart, moved
         if not problem.energies and best[0] > max(CONFLICT, LEVEL * before):
             about = None if problem.nonlinear is None else self.trial
             if (clash := contradiction(self.task, about)) is not None:
                 return Step(best[0], 1, max(numerical, best[0]), Stop(Status.CONTRADICTORY, clash), checked=True)
         seconds = time.perf_counter() - started
-        stop = self._stop(numerical, geometric, seconds, budget)
+        stop = self._stop(numerical, seconds, budget)
         if stop is not None and stop.status is not Status.DIVERGED:
-            numerical, stop = self._examined(stop, numerical, geometric, seconds, budget)
-        return Step(best[0], 1, math.hypot(numerical, geometric), stop, checked=True)
+            numerical, stop = self._examined(stop, numerical, seconds, budget)
+        return Step(best[0], 1, self._error(numerical), stop, checked=True)
+
+    def _error(self, numerical: float) -> float:
+        """Give the error of the space and of the facets together."""
+        return math.hypot(numerical, self.geometric or 0.0)
 
     def _outlived(self, moved: float, residual: float, apart: float) -> float:
         """Estimate what is left of the errors of the round before, which this one shows.
@@ -221,25 +234,24 @@ class Rounds(ABC):
     def _settle(self, residuals: dict[float, float], before: float) -> None:
         """Choose the spreads to try in the next round: larger spaces have a use for wider spreads, rarely for less."""
         ranked = sorted(residuals, key=lambda spread: residuals[spread])
-        least, beyond = residuals[ranked[0]], []
-        if ranked[0] in (min(residuals), max(residuals)):
-            beyond = [ranked[0] / 2 if ranked[0] == min(residuals) else 2 * ranked[0]]
+        best, least = ranked[0], residuals[ranked[0]]
         if self.task.problem.energies:  # of which nothing tells how far they are from the least
-            self.spread, self.promising = ranked[0], [ranked[0], 2 * ranked[0]]
-            return
-        if least > DECISIVE:
-            self.spread = ranked[0]
+            self.promising = [best, 2 * best]
+        elif least > DECISIVE:
+            beyond = {min(residuals): [best / 2], max(residuals): [2 * best]}.get(best, [])
             self.promising = [*(ranked[:PROMISING] if self.round else SPREADS), *beyond]
-            return
-        # Among equals the widest, which has more to offer to a larger space.
-        self.spread = max(spread for spread, residual in residuals.items() if residual <= EQUAL * least)
-        self.promising = [self.spread, 2 * self.spread, *([self.spread / 2] if least > SLOW * before else [])]
+        else:
+            # The widest of equals has more to offer to a larger space.
+            widest = max(spread for spread, residual in residuals.items() if residual <= EQUAL * least)
+            self.promising = [best, max(widest, 2 * best), *([best / 2] if least > SLOW * before else [])]
 
     def _examined(
-        self, stop: Stop, numerical: float, geometric: float, seconds: float, budget: Budget
+        self, stop: Stop, numerical: float, seconds: float, budget: Budget
     ) -> tuple[float, Stop | None]:
         """Look at the solution with fresh eyes before the last word; what is found makes the next round better."""
-        verdict = examine(self.trial, self.task, math.hypot(numerical, geometric), self.residual)
+        if self.geometric is None:
+            self.geometric = geometric_error(self.trial, self.task)
+        verdict = examine(self.trial, self.task, self._error(numerical), self.residual)
         if verdict.status is Status.UNDETERMINED:
             return verdict.error, Stop(verdict.status, verdict.reason)
         numerical = max(numerical, verdict.error, amplified(self.trial, self.task, self.residual))
@@ -247,7 +259,7 @@ class Rounds(ABC):
             self._resolve((*self.task.features, verdict.worst))
         if (why := ambiguous(self.trial, self.task)) is not None:
             verdict, numerical = replace(verdict, status=Status.UNRESOLVED, reason=why), max(numerical, 1.0)
-        again = self._stop(numerical, geometric, seconds, budget)
+        again = self._stop(numerical, seconds, budget)
         if again is not None and verdict.reason:
             status = verdict.status or again.status
             again = Stop(status, f"{again.reason}; {verdict.reason}")
@@ -258,8 +270,8 @@ class Rounds(ABC):
         self.task = replace(self.task, features=features)
         self.space = self.task.suited(self.base)
 
-    def _stop(self, numerical: float, geometric: float, seconds: float, budget: Budget) -> Stop | None:
-        size, error = self.trial.space.size, math.hypot(numerical, geometric)
+    def _stop(self, numerical: float, seconds: float, budget: Budget) -> Stop | None:
+        size, error, geometric = self.trial.space.size, self._error(numerical), self.geometric or 0.0
         if not math.isfinite(error):
             return Stop(Status.DIVERGED, f"the solution of {size} functions is not finite")
         if error <= self.task.tolerance:
@@ -291,10 +303,11 @@ class Rounds(ABC):
         self._resolve(features[: self.resolved])
         self.trial = self._loaded(self.draw, state["head"])
         self.ends = [self._loaded(draw, head) for draw, head in enumerate(state["ends"])]
+        self.values = [sampled(trial, self.task) for trial in self.ends]
         self._resolve(features)
 
     def _loaded(self, draw: int, head: dict[str, Any]) -> Trial:
-        number, spread = (self.round - 1, self.drawn) if self.round else (0, 1.0)
+        number, spread = (self.round - 1, self.spread) if self.round else (0, 1.0)
         trial = self.task.trial(self._sized(number), self.task.generator(number, draw), spread, self.grouped)
         trial.space.head.load_state_dict(head)
         return trial

@@ -252,7 +252,6 @@ class InverseRun(Rounds):
             if not rougher.order < first.order:
                 break
             first, self.spread = rougher, 2 * self.spread
-        self.drawn = self.spread
         pair = [first, self._fit(1, self.spread, start, guess)]
         self.draw = int(pair[1].order < pair[0].order)
         best = pair[self.draw]
@@ -268,7 +267,7 @@ class InverseRun(Rounds):
             numerical = max(numerical, fresh.relative_residual(self.trial))
         noise = self._noise_error(best.posterior)
         error = math.hypot(numerical, noise) if math.isfinite(noise) else numerical
-        stop = self._stop(error, 0.0, time.perf_counter() - started, budget)
+        stop = self._stop(error, time.perf_counter() - started, budget)
         limited = numerical < noise / 3 < math.inf and best.doubt < SOUND and not best.lost
         if limited and (stop is None or stop.status is not Status.CONVERGED):
             stop = _limit(noise)
