@@ -272,8 +272,10 @@ def test_a_kink_that_all_draws_miss_alike_shows_from_round_to_round(base):
     assert 0.1 < solution.metrics["relative_variation"] / solution.estimated_error < 10
 
 
-def test_a_kink_shows_in_an_energy():
+@pytest.mark.parametrize("sizes", [(150, 600), (60, 60)])
+def test_a_kink_shows_in_an_energy(sizes):
+    """By the changes of three rounds, and by a correction where there is only one."""
     stated, k = kinked_rod(0.0, hard=True)
     energy = pk.Problem(energy=lambda u, p: 0.5 * k(p) * u.x**2 - u.value, **stated)
-    solution = pk.solve(energy, method=pk.Ritz(max_size=600))
+    solution = pk.solve(energy, method=pk.Ritz(*sizes))
     assert 0.1 < solution.metrics["relative_variation"] / solution.estimated_error < 10

@@ -17,7 +17,7 @@ from ...errors import InputError
 from ...problem import Trial
 from ...spaces import LRNN, Space
 from ...spaces.space import whole
-from ..error_estimate import apart, difference, geometric_error, sampled
+from ..error_estimate import apart, difference, explained_error, geometric_error, sampled
 from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
 from ..verification import BOUND, examine
@@ -44,6 +44,8 @@ REMAINS = 0.3
 """A share of the errors of the round before that estimates neither far too much nor too little (our choice)."""
 SETTLED = 0.01
 """A solution with less than this error tells what facets cost, once and for all. (Our choice.)"""
+TELLING = 3
+"""Rounds whose changes tell how the error of an energy falls; before, a correction is solved for."""
 STATE = (
     "round", "grouped", "draw", "resolved", "spread", "promising", "residual", "apart", "moved", "geometric", "doubt",
 )  # fmt: skip
@@ -184,7 +186,7 @@ class Rounds(ABC):
             self.geometric = geometric_error(self.trial, self.task)
         self.round += 1
         if numerical > DOUBTFUL and residual < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
-            return Step(best[0], 1, numerical, Stop(Status.UNDETERMINED, free), checked=True)
+            return Step(best[0], 1, 1.0, Stop(Status.UNDETERMINED, free), checked=True)
         before, self.residual, self.apart, self.moved = self.residual, best[0], drawn_apart, moved
         if not problem.energies and best[0] > max(CONFLICT, LEVEL * before):
             about = None if problem.nonlinear is None else self.trial
@@ -255,6 +257,8 @@ class Rounds(ABC):
         if verdict.status is Status.UNDETERMINED:
             return verdict.error, Stop(verdict.status, verdict.reason)
         numerical = max(numerical, verdict.error, amplified(self.trial, self.task, self.residual))
+        if self.task.problem.energies and self.round < TELLING:
+            numerical = max(numerical, explained_error(self.trial, self.task)[0])
         if verdict.worst is not None:
             self._resolve((*self.task.features, verdict.worst))
         if (why := ambiguous(self.trial, self.task)) is not None:
