@@ -19,7 +19,7 @@ from .inverse.uncertainty import doubted
 from .stopping import Budget, Status, Step, Stop
 from .task import Run, Task
 from .training import due
-from .verification import examine, foregone
+from .verification import examine, foregone, resolved
 
 CHECKPOINT_SECONDS = 5.0
 RETRIES = 3
@@ -194,7 +194,7 @@ def _judged(
     if (short := getattr(run, "shortfall", None)) is not None:
         return estimate, replace(short, reason=f"{short.reason}; {stop.reason}")
     if stop.status is not Status.CONVERGED or checked or has_noise(task.problem):
-        return estimate, stop
+        return estimate, resolved(stop, estimate, task)
     verdict = examine(run.trial, task, estimate or 0.0)
     if estimate is not None:
         estimate = max(estimate, verdict.error)

@@ -14,7 +14,7 @@ from .error_estimate import explained_error
 from .frozen.head import collocation_sizes
 from .frozen.null_space import undetermined
 from .scales import POINTS
-from .stopping import Status
+from .stopping import Status, Stop
 from .task import Task
 
 FRESH = 10
@@ -32,6 +32,8 @@ WRONG = 100.0
 """An error this many times the claimed one makes a result unresolved; below, it is the better estimate."""
 PEAKED = 30.0
 """A residual found by the search that is this many times the largest one of the fresh points was hidden from them."""
+UNRESOLVED = 0.1
+"""From this estimated error on, what was seen in the data is not resolved. (Our choice.)"""
 BOUND, ROUGH = 0.03, 0.01
 """The error is no less than the first part of the relative residual where it was made small, and the second part of
 that at fresh points. (Over the gallery the residual is 0.2 to 40 times the error at all sizes of spaces, and up to 250
@@ -70,6 +72,26 @@ def foregone(task: Task) -> Verdict | None:
     if task.problem.survey.doubts:
         return Verdict(Status.UNRESOLVED, "; ".join(task.problem.survey.doubts), 1.0)
     return None
+
+
+def resolved(stop: Stop, estimate: float | None, task: Task) -> Stop:
+    """Say of a stop with a large estimate which peaks, layers and jumps of the data may be the reason.
+
+    Args:
+        stop: how a run ends.
+        estimate: its error estimate.
+        task: its task.
+
+    Returns:
+        The stop; unresolved where the method has nothing more to offer.
+    """
+    sights = task.problem.survey.sights
+    if not sights or estimate is None or estimate < UNRESOLVED:
+        return stop
+    if stop.status not in (Status.STALLED, Status.BUDGET_SPENT):
+        return stop
+    status = Status.UNRESOLVED if stop.status is Status.STALLED else stop.status
+    return Stop(status, f"{stop.reason}; not resolved yet: {'; '.join(sight.text for sight in sights)}")
 
 
 @torch.no_grad()

@@ -138,6 +138,15 @@ def test_a_narrow_source_is_resolved():
         assert solution([[x, y]])[0] - 1 == pytest.approx(greens(x, y, 0.62, 0.29), abs=1e-3)
 
 
+@pytest.mark.parametrize("space, method, status", [
+    (None, pk.LeastSquares(60, max_size=60), Status.UNRESOLVED), (pk.MLP(8), pk.Adam(), Status.BUDGET_SPENT),
+])  # fmt: skip
+def test_what_was_seen_and_is_not_resolved_is_named(space, method, status):
+    solution = pk.solve(spot(0.003), space, method, budget="20steps")
+    assert solution.status is status and solution.estimated_error > 0.1
+    assert "not resolved yet: the source of equation 'e' has a peak 0.00" in solution.reason
+
+
 def test_a_source_that_no_point_sees_is_found_by_fresh_ones(monkeypatch):
     monkeypatch.setattr(Survey, "sights", property(lambda self: []))
     problem = spot(0.004)
