@@ -303,9 +303,9 @@ def _report(solution: Any, folder: Path, outcome: Any) -> None:
     print(f"{m['problem']}: {m['status']} ({m['reason']})")
     print(f"  {m['space']}, {m['method']}, {m['parameters']} parameters, {m['steps']} steps, {m['seconds']:.1f} s")
     names = ("relative_l2", "relative_variation", "max_error", "estimated_error", "residual")
-    known = [f"{name} {m[name]:.2e}" for name in names if m[name] is not None]
+    known = [f"{name} {m[name]:.2e}" for name in names if m.get(name) is not None]
     print("  " + "  ".join(known if m["residual"] is not None else [*known, "residual not finite at some points"]))
-    if (m["amplification"] or 0.0) > ILL_POSED:
+    if (m.get("amplification") or 0.0) > ILL_POSED:
         moved = 1e-6 * m["amplification"]
         print(f"  ill-posed: noise in the data, 1e-6 of their size, moves the answer by {moved:.1e} of its own")
     for name, value in m.get("problem_parameters", {}).items():

@@ -138,6 +138,8 @@ def drive(
             if stop is not None:
                 stop = doubted(stop, run.trial, task)
                 progress.estimated_error, stop = _judged(stop, progress.estimated_error, step.checked, run, task)
+                if stop is None and budget.spent >= 1:
+                    stop = Stop(Status.BUDGET_SPENT, f"the budget of {budget} is spent")
             progress.parameters = {p.name: p.item() for p in task.problem.trainable_parameters}
             progress.note, again = again or step.note, None
             progress.history.append(progress.record())

@@ -12,16 +12,16 @@ from ..domains import Boundary, Points, simplices
 from ..domains.bent_facets import offsets
 from ..domains.mesh import MeshPiece, smooth
 from ..jets import evaluate
-from ..problem import Problem, Trial, validation_points
+from ..problem import Trial, validation_points
 from ..problem.collocation import Block
-from ..problem.residual import Residual, order
+from ..problem.residual import order
 from ..problem.weak_system import WeakBlock
 from ..spaces import LRNN
 from .frozen.ridge import solve_least_squares
 from .scales import scales
 from .task import Task
 
-SIZE, POINTS, OVERSAMPLING, FEW = 200, 2048, 4, 17
+SIZE, POINTS, OVERSAMPLING = 200, 2048, 4
 
 
 @torch.no_grad()
@@ -96,7 +96,8 @@ def _boundary_change(trial: Trial, task: Task) -> Tensor:
     problem = task.problem
     domain, dtype, device = problem.domain, task.dtype, task.device
     total = torch.zeros(len(problem.unknowns), dtype=dtype, device=device)
-    values = [r for r in _stated(problem) if order(itertools.chain(*r.keys.values())) == 0]
+    stated = [r for r in [*problem.soft, *problem.prescribed] if isinstance(r.region, Boundary)]
+    values = [r for r in stated if order(itertools.chain(*r.keys.values())) == 0]
     for piece in domain.boundary.pieces:
         if not isinstance(piece, MeshPiece):
             continue
@@ -121,15 +122,3 @@ def _boundary_change(trial: Trial, task: Task) -> Tensor:
         gradient = torch.stack(list(slopes.values())).norm(dim=0)
         total += (share * distance.square()) @ (gradient.square() * free)
     return total.sqrt()
-
-
-def _stated(problem: Problem) -> list[Residual]:
-    """Give the residuals of all conditions on boundaries, of hard ones too."""
-    found = [residual for residual in problem.soft if isinstance(residual.region, Boundary)]
-    for condition in problem.conditions:
-        if condition.hard:
-            for title, function, region in condition.state(problem.unknowns, problem.domain, problem.coordinates):
-                residual = Residual(title, function, region, problem.coordinates)
-                residual.trace(problem.unknowns, residual.sample(FEW, torch.Generator().manual_seed(0)))
-                found.append(residual)
-    return found

@@ -34,6 +34,8 @@ PEAKED = 30.0
 """A residual found by the search that is this many times the largest one of the fresh points was hidden from them."""
 UNRESOLVED = 0.1
 """From this estimated error on, what was seen in the data is not resolved. (Our choice.)"""
+MISSED = 2.0
+"""Quadrature nodes that are so many widths apart miss a peak. (Our choice.)"""
 BOUND, ROUGH = 0.03, 0.01
 """The error is no less than the first part of the relative residual where it was made small, and the second part of
 that at fresh points. (Over the gallery the residual is 0.2 to 40 times the error at all sizes of spaces, and up to 250
@@ -115,9 +117,9 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     """
     if (found := nothing(trial, task)) is not None:
         return found
-    if task.problem.energies:
-        return Verdict(None, "")
     points, boundary_points = collocation_sizes(trial, task, 4.0)
+    if task.problem.energies:
+        return _missed(task, points)
     more = max(1, min(FRESH, NUMBERS // max(1, points * trial.space.size)))
     if task.problem.weak:
         more = 1  # its rows are test functions, and its quadrature is exact for finer ones already
@@ -129,9 +131,10 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     least = ROUGH * residual
     hidden = _hidden(trial, task, fresh.blocks, values)
     larger = solved is not None and residual > LARGER * max(solved, torch.finfo(task.dtype).eps)
-    if not larger and hidden is None:
+    largest = hidden or (_worst(task, fresh.blocks, values) if larger and not task.problem.weak else None)
+    if largest is None:
         return Verdict(None, "", least)
-    name, size, feature = hidden or _worst(task, fresh.blocks, values)
+    name, size, feature = largest
     at = ", ".join(f"{n} = {v:.4g}" for n, v in zip(task.problem.domain.names, feature.centre.tolist(), strict=True))
     size_of_correction, unexplained = explained_error(trial, replace(task, features=(*task.features, feature)))
     # A correction that leaves as much of the residual as would amount to itself says nothing.
@@ -140,6 +143,18 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     reason = f"the residual of {name} is {size:.1e} at {at}, far larger than where it was made small"
     status = Status.UNRESOLVED if error > max(WRONG * claimed, task.tolerance) else None
     return Verdict(status, reason if status else "", error, feature)
+
+
+def _missed(task: Task, nodes: int) -> Verdict:
+    """Judge an energy by whether its quadrature nodes can miss a peak of its data."""
+    bounds = task.problem.domain.bounds
+    apart = (bounds[1] - bounds[0]) * nodes ** (-1 / bounds.shape[1])
+    for sight in task.problem.survey.sights:
+        feature = sight.feature
+        if sight.peak and feature is not None and (feature.frame * apart).norm(dim=1).max() > MISSED:
+            reason = f"{sight.text}, and the nodes of the energy are farther apart; state the problem by equations"
+            return Verdict(Status.UNRESOLVED, reason, 1.0)
+    return Verdict(None, "")
 
 
 def nothing(trial: Trial, task: Task) -> Verdict | None:
@@ -152,7 +167,9 @@ def nothing(trial: Trial, task: Task) -> Verdict | None:
     if (free := undetermined(task.typical, task, zero=True)) is not None:
         hint = "an eigenproblem needs the size of its solution prescribed, and its eigenvalue as a pk.Parameter"
         return Verdict(Status.UNDETERMINED, f"all data are zero, and so is what was found, but {free} ({hint})", 1.0)
-    return Verdict(None, "all data are zero, and zero is the only solution")
+    if task.problem.nonlinear is None:
+        return Verdict(None, "all data are zero, and zero is the only solution")
+    return Verdict(None, "all data are zero, and zero is a solution; start elsewhere with guess= to look for others")
 
 
 def _sizes(block: Block, trial: Trial, x: Points) -> Tensor:
@@ -164,9 +181,8 @@ def _worst(task: Task, blocks: list, values: list[Tensor]) -> tuple[str, float, 
     found = []
     for block, residuals in zip(blocks, values, strict=True):
         sizes = residuals.abs() * block.weight
-        x = block.points.coordinates
-        at = x[sizes.argmax()] if len(sizes) == len(x) else x.mean(0)
-        found.append((sizes.max().item(), block, at))
+        x = block.points.average(block.points.coordinates)
+        found.append((sizes.max().item(), block, x[sizes.argmax()]))
     size, block, at = max(found, key=lambda entry: entry[0])
     return block.residual.name, size / block.weight, _narrow(task, at, block)
 
@@ -184,7 +200,7 @@ def _hidden(trial: Trial, task: Task, blocks: list, values: list[Tensor]) -> tup
     for block, residuals in zip(blocks, values, strict=True):
         if not isinstance(block, Block) or not isinstance(block.residual.region, Domain):
             continue
-        domain, generator = task.problem.domain, task.generator(9, 8)
+        domain, generator = block.residual.region, task.generator(9, 8)
         sizes = residuals.abs()
         first = sizes.max().item()
         centres = block.points.coordinates[sizes.topk(min(WORST, len(sizes))).indices]

@@ -122,8 +122,8 @@ class Collocation:
             drawn.append((residual, _crowded(problem, residual, share, generator, features)))
         for residual, here in drawn:
             residual.check(here)
-            even = isinstance(residual.region, Domain) and bool(features)
-            factor = importance(here.coordinates, features, problem.domain).to(device, dtype) if even else None
+            even = residual.region if isinstance(residual.region, Domain) and features else None
+            factor = importance(here.coordinates, features, even).to(device, dtype) if even else None
             self.factors.append(factor)
             self.blocks.append(Block(residual, here.to(dtype, device)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -30,9 +31,10 @@ def unsaid(problem: Problem) -> list[str]:
 
     Equations with time derivatives of order m need as many conditions at one time or another; unknowns with derivatives
     of order m >= 2 in space need half as many (rounded down) all along the boundary, all together, and on a line m in
-    all. Weak forms and energies
-    have natural conditions, data at points or in a part of the domain take the place of others, and so do coefficients
-    that are singular or vanish at the boundary. (Our choice; only what is surely missing is told.)
+    all; on faces across an axis only derivatives along that axis count, because others may be those of an evolution.
+    Weak forms and energies have natural conditions, data at points or in a part of the domain take the place of others,
+    and so do coefficients that are singular or vanish at the boundary. (Our choice; only what is surely missing is
+    told.)
 
     Args:
         problem: the problem.
@@ -92,11 +94,11 @@ def _regions(problem: Problem, name: str | None = None) -> list[Boundary]:
 def _around(problem: Problem) -> list[str]:
     """Look for parts of the boundary, without time, where too little is said about all unknowns together."""
     domain, space = problem.domain, {*problem.coordinates.space}
-    orders = {}
-    for name in problem.unknowns:
-        keys = {key for residual in problem.equations for key in residual.keys[name]}
-        orders[name] = max((order([key]) for key in keys if key == LAPLACIAN or {*key} <= space), default=0)
-    orders = {name: highest for name, highest in orders.items() if highest > 1}
+    keys = {
+        name: [key for r in problem.equations for key in r.keys[name] if key == LAPLACIAN or {*key} <= space]
+        for name in problem.unknowns
+    }
+    orders = {name: highest for name, found in keys.items() if (highest := order(found)) > 1}
     pieces = [
         piece for piece in domain.boundary.pieces
         if piece.face is None or piece.face[0] not in problem.periodic_axes
@@ -106,16 +108,18 @@ def _around(problem: Problem) -> list[str]:
     names, total = " and ".join(orders), sum(orders.values())
     high = f"an equation of order {total}" if len(orders) == 1 else f"equations of orders {total} in all"
     verb = "need" + "s" * (len(orders) == 1)
-    points, counts = _counted(problem, pieces)
+    points, counts, owners = _counted(problem, pieces)
     if len(space) == 1:
-        ends = [counts[points[:, 0] == end].double().mean().item() for end in domain.bounds[:, 0]]
-        if problem.periodic_axes or sum(ends) >= total - 0.01:
+        at = [points[:, 0] == end for end in domain.bounds[:, 0]]
+        ends = [counts[here].double().mean().item() for here in at]
+        regular = all(_regular(problem, name, points[here]) for name in orders for here in at)
+        if problem.periodic_axes or sum(ends) >= total - 0.01 or not regular:
             return []
         return [
             f"too little is said about {names}: {high} {verb} {total} conditions at the ends of the line, and has "
             f"{sum(ends):g}"
         ]
-    needed = sum(highest // 2 for highest in orders.values())
+    needed = torch.tensor([sum(_across(keys[n], piece) // 2 for n in orders) for piece in pieces])[owners]
     short = counts < needed
     surplus = (counts - needed).clamp_min(0).double().sum() >= (needed - counts).clamp_min(0).double().sum()
     if short.double().mean() < GAP or surplus or not all(_regular(problem, n, points[short]) for n in orders):
@@ -125,15 +129,22 @@ def _around(problem: Problem) -> list[str]:
         f"{n} = {a:.4g}" if b - a < 1e-9 * max(abs(a), abs(b), 1e-300) else f"{n} in [{a:.4g}, {b:.4g}]"
         for n, a, b in zip(domain.names, low.tolist(), up.tolist(), strict=True)
     )
-    share = short.double().mean().item()
+    share, most = short.double().mean().item(), int(needed[short].max())
     return [
-        f"too little is said about {names} on {share:.1%} of the boundary, where {where}: {high} {verb} {needed} "
-        f"condition{'s' * (needed > 1)} there, and has {int(counts[short].max())}"
+        f"too little is said about {names} on {share:.1%} of the boundary, where {where}: {high} {verb} {most} "
+        f"condition{'s' * (most > 1)} there, and has {int(counts[short].max())}"
     ]
 
 
-def _counted(problem: Problem, pieces: list[Piece]) -> tuple[Tensor, Tensor]:
-    """Give points of pieces of the boundary (of space), and how many conditions hold at each."""
+def _across(keys: Sequence[Key], piece: Piece) -> int:
+    """Give the highest order of derivatives across a piece of the boundary, any where it is no face across an axis."""
+    if piece.face is None:
+        return order(keys)
+    return max((2 if isinstance(key, str) else key.count(piece.face[0]) for key in keys), default=0)
+
+
+def _counted(problem: Problem, pieces: list[Piece]) -> tuple[Tensor, Tensor, Tensor]:
+    """Give points of pieces of the boundary (of space), how many conditions hold at each, and whose they are."""
     points, normals, owners = [], [], []
     generator = torch.Generator().manual_seed(0)
     total = sum(piece.measure for piece in pieces)
@@ -150,7 +161,7 @@ def _counted(problem: Problem, pieces: list[Piece]) -> tuple[Tensor, Tensor]:
         for part in region.pieces:
             on |= _on(part, pieces, x, normal, owner)
         counts += on
-    return x, counts
+    return x, counts, owner
 
 
 def _on(part: Piece, pieces: list[Piece], x: Tensor, normal: Tensor, owner: Tensor) -> Tensor:

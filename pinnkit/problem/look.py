@@ -107,7 +107,8 @@ class Look:
         def steepness(x: Tensor, length: float) -> Tensor:
             here = data(x)
             steps = [data(self._within(x + length * self.unit[a] * _axis(a, x.shape[1]))) for a in range(x.shape[1])]
-            change = torch.stack([(there - here).abs() for there in steps]).amax(0)
+            # Next to the boundary there may be no number a step further.
+            change = torch.stack([torch.nan_to_num((there - here).abs(), 0.0, 0.0) for there in steps]).amax(0)
             for peak in taken:  # its slopes belong to it
                 away = (((x - peak.centre) / self.unit) @ peak.resolved.mT).norm(dim=1)
                 change = torch.where(away < NEAR, 0.0, change)

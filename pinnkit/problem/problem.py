@@ -117,6 +117,7 @@ class Problem:
                 weak, self.unknowns, domain, self.coordinates, self.conditions, self.trainable_parameters
             )
         self.soft: list[Residual] = []
+        self._held: list[Residual] = []
         for condition in self.conditions:
             for title, function, region in condition.state(self.unknowns, domain, self.coordinates):
                 if isinstance(region, Boundary) and not region.pieces:
@@ -125,8 +126,7 @@ class Problem:
                 residual.kind = getattr(condition, "kind", "model")
                 residual.noise = getattr(condition, "noise", None)
                 check_place(title, region, residual.sample(TRACE_POINTS, generator), domain)
-                if not condition.hard:
-                    self.soft.append(residual)
+                (self._held if condition.hard else self.soft).append(residual)
         for residual in [*self.energies, *self.residuals]:
             residual.trace(self.unknowns, residual.sample(TRACE_POINTS, generator), self.trainable_parameters)
         # Periodic axes are embedded before the space sees them, where a corner is none any more.
@@ -187,6 +187,14 @@ class Problem:
     def factors(self) -> list[Residual]:
         """What the weak form multiplies test functions and their derivatives by."""
         return [factor.residual for form in self.weak for factor in form.factors]
+
+    @cached_property
+    def prescribed(self) -> list[Residual]:
+        """The residuals of hard conditions, which hold without being solved for."""
+        for residual in self._held:
+            points = residual.sample(TRACE_POINTS, torch.Generator().manual_seed(0))
+            residual.trace(self.unknowns, points, self.trainable_parameters)
+        return self._held
 
     @cached_property
     def unsaid(self) -> list[str]:

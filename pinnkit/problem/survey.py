@@ -15,6 +15,7 @@ from ..domains import Boundary, Box, Domain, Feature, Interval, Points
 from ..domains.boundary import Piece
 from ..errors import InputError
 from ..jets import LAPLACIAN, Key
+from .energy import second_order
 from .look import EVIDENT, FAINT, MOST, RARE, SAMPLES, STEPPED, Look, Spot
 from .residual import Residual, Values, order
 
@@ -35,12 +36,14 @@ class Sight:
     Attributes:
         feature: where and how wide it is; None where it is bent, or too small to be placed.
         text: the same in words.
-        jump: whether values jump there.
+        jump: whether values jump there, from one place to another.
+        peak: whether it may lie between points.
     """
 
     feature: Feature | None
     text: str
     jump: bool
+    peak: bool
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class Side:
 class Survey:
     """What the data of a problem look like.
 
-    Sources and coefficients of the equations are sampled at `SAMPLES` points, boundary and initial data at
+    Sources are sampled at `SAMPLES` points, leading coefficients at `STEPPED`, boundary and initial data at
     `ON_BOUNDARY`. Where their values (less the median) or their differences over a short distance are large in a small
     part of the domain only, the place is looked at ever more closely, until its extent is measured: by the covariance
     of the points at which half of the largest value is exceeded. Its narrow directions make it a peak, a tube or a
@@ -128,7 +131,8 @@ class Survey:
         stated = [*self.problem.equations, *self.problem.factors, *self.problem.energies]
         for residual in [r for r in stated if isinstance(r.region, Domain)]:
             found += self._sights(f"the source of {residual.name} has", self._source(residual), inside)
-        return found + self._on_boundary([r for r in self.problem.soft if isinstance(r.region, Boundary)])
+        conditions = [*self.problem.soft, *self.problem.prescribed]
+        return found + self._on_boundary([r for r in conditions if isinstance(r.region, Boundary)])
 
     @cached_property
     def features(self) -> list[Feature]:
@@ -144,10 +148,15 @@ class Survey:
 
     @cached_property
     def doubts(self) -> list[str]:
-        """Mistakes that are probable: jumps in the leading coefficient of an equation that is not in weak form."""
+        """Mistakes that are probable: data that jump under hard conditions, coefficients that do under strong forms."""
         if self.domain.dimension not in NARROW:
             return []
-        found = []
+        found = [
+            f"{sight.text}; a hard condition carries its data into the whole solution, and derivatives do not see the "
+            "jump: use the same condition without hard=True"
+            for sight in self._on_boundary([r for r in self.problem.prescribed if isinstance(r.region, Boundary)])
+            if sight.jump
+        ]
         for residual in self.problem.equations:
             for what, data in self._leading(residual):
                 for sight in self._sights(f"{what} has", data, self._inside[:STEPPED]):
@@ -171,11 +180,13 @@ class Survey:
             return []
 
     def _source(self, residual: Residual) -> Callable[[Tensor], Tensor]:
-        """Give the source of a residual as a function of points."""
+        """Give the source of a residual as a function of points; of an energy, the sum of its slopes."""
         raw = replace(residual, corners=())  # without the weights that belong to corners
 
         def source(x: Tensor) -> Tensor:
             points = Points(x, self.domain.names)
+            if any(residual is density for density in self.problem.energies):
+                return torch.stack(second_order(raw, raw.zero(points), points)[0]).sum(0)
             with torch.no_grad():
                 return raw(raw.zero(points), points)
 
@@ -220,13 +231,14 @@ class Survey:
             kind = "layer" if len(frame) == 1 else "tube"
         what = "jump" if spot.jump else kind if kind == "kink" else f"{'bent ' * spot.bent}{kind} {wide:.2g} wide"
         text = f"{start} a {what} at {at}"
+        jump = spot.jump and bool(lengths.any())
         if spot.bent or kind == "kink":
-            return Sight(None, text, spot.jump)
+            return Sight(None, text, jump, spot.kind == "peak")
         frame = spot.resolved
         if len(frame) == len(names) and widths.max() < 3 * widths.min():
             # Round, so that Laplace's operator keeps its form.
             frame = torch.eye(len(names)).double() * frame.norm(dim=1).log().mean().exp()
-        return Sight(Feature.found(spot.centre, frame / self.unit), text, spot.jump)
+        return Sight(Feature.found(spot.centre, frame / self.unit), text, jump, spot.kind == "peak")
 
     def _on_boundary(self, residuals: Sequence[Residual]) -> list[Sight]:
         """Look at the data of conditions: side by side where sides are straight, for peaks only where they are not.

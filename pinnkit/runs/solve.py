@@ -30,6 +30,8 @@ from .provenance import provenance
 from .specification import Specification
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
+OPEN = (Status.BUDGET_SPENT, Status.UNRESOLVED)
+"""Endings from which a larger budget leads on."""
 """A run of the command line keeps its work on either; in a program, ending is left to the program."""
 
 Observer = Callable[[Progress, Budget], None]
@@ -195,7 +197,7 @@ def resume(out: str | Path, observer: Observer | None = None, budget: str | None
         out: the run folder.
         observer: called after every step.
         budget: a new one instead of that of the run, counted from the run's begin; it also continues a run that has
-            spent its budget.
+            spent its budget, left something unresolved, or marched to an earlier time only.
 
     Returns:
         The solution, and how the run ended.
@@ -210,7 +212,7 @@ def resume(out: str | Path, observer: Observer | None = None, budget: str | None
         if limit.spent >= 1:
             spent = f"{progress.steps} steps and {progress.seconds:.1f} s"
             raise InputError(f"the run has spent {spent} already; the new budget counts from its begin, got {budget}.")
-        if progress.stop is not None and progress.stop.status is Status.BUDGET_SPENT:
+        if progress.stop is not None and (progress.stop.status in OPEN or getattr(run, "shortfall", None)):
             progress.stop = None
         if progress.stop is None:
             folder.rewrite({"budget": budget})

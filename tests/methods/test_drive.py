@@ -4,6 +4,7 @@ import math
 import os
 import re
 import signal
+from importlib import import_module
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch
 import pinnkit as pk
 from pinnkit.methods import Progress, Sequence, Status, drive
 from pinnkit.methods.diagnosis import first_not_finite
+from pinnkit.methods.verification import Verdict
 
 from .small import ADAM, LBFGS, SPACE, linear, nonlinear, task
 
@@ -30,6 +32,17 @@ def test_a_budget_of_steps_is_exact(steps):
     seen = []
     outcome = drive(run, made, pk.Budget.parse(f"{steps}steps"), Progress(), lambda p, b: seen.append(p.steps))
     assert seen == list(range(1, steps + 1)) == [r["step"] for r in outcome.progress.history]
+
+
+def test_a_spent_budget_ends_a_run_whose_answer_is_doubted(monkeypatch):
+    """It would otherwise go on, and a method that does nothing without a budget for ever."""
+    module = import_module("pinnkit.methods.drive")
+    monkeypatch.setattr(module, "examine", lambda *given: Verdict(None, "", 1.0))
+    monkeypatch.setattr(module, "correction_size", lambda trial, task: 0.1)
+    run, made = start(ADAM, linear(), tolerance=0.5)
+    outcome = drive(run, made, pk.Budget.parse("3steps"), Progress())
+    assert outcome.stop.status is Status.BUDGET_SPENT and outcome.progress.steps == 3
+    assert outcome.progress.estimated_error == 1.0
 
 
 def test_a_budget_of_seconds_ends_soon_after():

@@ -10,7 +10,7 @@ import pinnkit as pk
 from pinnkit.methods import Status, Task
 from pinnkit.methods.frozen.contradiction import contradiction
 from pinnkit.methods.frozen.head import solve_head
-from pinnkit.methods.verification import examine
+from pinnkit.methods.verification import _hidden, examine
 from pinnkit.problem.survey import Survey
 
 LINE, SQUARE = pk.Interval(0, 1), pk.Box([0, 0], [1, 1])
@@ -119,6 +119,8 @@ def test_all_data_zero():
     assert free.status is Status.UNDETERMINED and "up to a constant" in free.reason
     plain = pk.solve(stated(LINE, lambda u: u.xx - u, zero))
     assert plain.status is Status.CONVERGED and "zero is the only solution" in plain.reason
+    one_of_three = pk.solve(stated(LINE, lambda u: -0.01 * u.xx - u + u**3, zero))
+    assert one_of_three.status is Status.CONVERGED and "to look for others" in one_of_three.reason
 
 
 def test_a_gap_overrules_an_answer():
@@ -136,6 +138,40 @@ def test_a_narrow_source_is_resolved():
     assert solution.status is Status.CONVERGED
     for x, y in ((0.5, 0.5), (0.2, 0.8)):
         assert solution([[x, y]])[0] - 1 == pytest.approx(greens(x, y, 0.62, 0.29), abs=1e-3)
+
+
+def test_an_energy_whose_nodes_miss_a_peak_is_unresolved():
+    """Everything it integrates is zero, and so would be the solution."""
+    source = lambda p: torch.exp(-((p.x - 0.613) ** 2 + (p.y - 0.287) ** 2) / 0.004**2)  # noqa: E731
+    problem = pk.Problem(
+        domain=SQUARE, unknowns="u", energy=lambda u, p: (u.grad**2).sum(-1) / 2 - source(p) * u,
+        conditions=[pk.Dirichlet(u=0.0, on=B, hard=True)],
+    )  # fmt: skip
+    solution = pk.solve(problem, method=pk.Ritz(max_size=150))
+    assert solution.status is Status.UNRESOLVED and solution.estimated_error >= 1
+    assert "the nodes of the energy are farther apart" in solution.reason
+
+
+def test_weak_forms_solved_on_few_test_functions_are_looked_at():
+    problem = pk.Problem(
+        domain=LINE, unknowns="u", weak=lambda u, v, p: u.x * v.x - torch.sin(30 * p.x) * v,
+        conditions=[pk.Dirichlet(u=0.0, on=LINE.boundary, hard=True)],
+    )  # fmt: skip
+    solution = pk.solve(problem, method=pk.LeastSquares(20, max_size=20, oversampling=1.0))
+    assert solution.status is not Status.CONVERGED
+
+
+def test_conditions_in_a_part_of_the_domain_are_searched_there_only():
+    spot = pk.Disk([0.5, 0.5], 0.2)
+    outside = lambda p: ((p.x - 0.5) ** 2 + (p.y - 0.5) ** 2 > 0.04).to(p.x.dtype)  # noqa: E731
+    inner = pk.Condition(lambda u, p: u - p.x + outside(p), on=spot)
+    equation = lambda u, p: u - p.x  # noqa: E731
+    made = Task(stated(SQUARE, equation))
+    trial = made.trial(made.suited(pk.LRNN()).resized(60), made.generator(1))
+    solve_head(trial, made, made.generator(2))
+    both = Task(stated(SQUARE, equation, inner))
+    fresh = both.collocation(200, 100, both.generator(9, 9))
+    assert _hidden(trial, both, fresh.blocks, fresh.residuals(trial)) is None
 
 
 @pytest.mark.parametrize("space, method, status", [

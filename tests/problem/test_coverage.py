@@ -66,6 +66,23 @@ def test_what_needs_no_condition():
     assert unsaid(pipe, lambda u, p: u.rr + u.r / p.r + u.zz + 1, outside) == []
     assert unsaid(pipe, lambda u, p: p.r * u.rr + u.r + p.r * u.zz + 1, outside) == []
     assert len(unsaid(pipe, lambda u: u.rr + u.zz + 1, outside)) == 1
+    ball = pk.Interval(0, 1, name="r")
+    for domain in (ball, ball * pk.Time(0, 1)):
+        surface = pk.Dirichlet(u=0.0, on=domain.boundary["right"])
+        assert unsaid(domain, lambda u, p: u.rr + 2 * u.r / p.r + 1, surface) == []
+        assert len(unsaid(domain, lambda u: u.rr + 1, surface)) == 1
+    assert unsaid(pk.Interval(-1, 1), lambda u, p: (1 - p.x**2) * u.xx - 2 * p.x * u.x - u + p.x) == []
+
+
+def test_time_as_an_axis_of_a_box_needs_no_last_state():
+    strip = pk.Box([0, 0], [1, 1], names=("x", "t"))
+    sides = strip.boundary["left", "right"]
+    known = [pk.Dirichlet(u=0.0, on=sides), pk.Dirichlet(u=1.0, on=strip.boundary["bottom"])]
+    assert unsaid(strip, lambda u: u.t - u.xx, *known) == []
+    start = pk.Neumann(u=0.0, on=strip.boundary["bottom"])
+    assert unsaid(strip, lambda u: u.tt - u.xx, *known, start) == []
+    (text,) = unsaid(strip, lambda u: u.t - u.xx, pk.Dirichlet(u=0.0, on=strip.boundary["left"]))
+    assert "25.0% of the boundary, where x = 1" in text
 
 
 @pytest.mark.parametrize("name", [name for name in gallery() if not name.startswith("ct-")])

@@ -20,15 +20,16 @@ def plate(base):
     )  # fmt: skip
 
 
-def solved(problem):
+def solved(problem, space=None):
     task = Task(problem)
-    trial = task.trial(task.suited(pk.LRNN()).resized(40), task.generator(0, 0), 1.0)
+    trial = task.trial(task.suited(space or pk.LRNN()).resized(40), task.generator(0, 0), 1.0)
     return trial, task, solve_head(trial, task, task.points(0))
 
 
 @pytest.mark.parametrize("base", [0.0, 300.0, 1e5])
-def test_an_offset_hides_no_residual(base):
-    trial, task, least = solved(plate(base))
+@pytest.mark.parametrize("space", [pk.LRNN(), pk.Patches(2)])
+def test_an_offset_hides_no_residual(base, space):
+    trial, task, least = solved(plate(base), space)
     made = task.collocation(*collocation_sizes(trial, task, 4.0), task.points(0))
     # Of the right temperature of the edge only the source is left, and its root mean square.
     size = made.size(lambda x: base + torch.sin(math.pi * x).prod(1, keepdim=True))

@@ -120,6 +120,44 @@ def test_a_jump_of_a_leading_coefficient_is_doubted():
     assert "weak form" in doubt
     # A jump of what multiplies lower derivatives is no mistake.
     assert problem(lambda u, p: u.laplacian + conductivity(p) * u + 1).survey.doubts == []
+    # Nor is one from a time to the next.
+    rising = lambda p: torch.where(p.t < 0.4, p.x.new_tensor(1.0), p.x.new_tensor(30.0))  # noqa: E731
+    evolution = pk.Problem(
+        domain=STRIP, unknowns="u", equations={"e": lambda u, p: u.t - rising(p) * u.xx},
+        conditions=[pk.Dirichlet(u=0.0, on=STRIP.boundary), pk.Initial(u=1.0)],
+    )  # fmt: skip
+    assert evolution.survey.doubts == []
+
+
+def test_a_jump_that_a_hard_condition_carries_along_is_doubted():
+    def problem(at, **how):
+        start = pk.Initial(u=lambda p: torch.where(p.x < at, 0 * p.x, 1 + 0 * p.x), **how)
+        ends = pk.Dirichlet(u=lambda p: torch.round(p.x), on=STRIP.boundary)
+        return pk.Problem(domain=STRIP, unknowns="u", equations={"e": lambda u: u.t - u.xx}, conditions=[start, ends])
+
+    (doubt,) = problem(0.4, hard=True).survey.doubts
+    assert "a jump at x = 0.4, t = 0" in doubt and "hard=True" in doubt
+    assert problem(0.4).survey.doubts == problem(-1.0, hard=True).survey.doubts == []
+
+
+def test_the_sources_of_an_energy_are_looked_at():
+    energy = pk.Problem(
+        domain=SQUARE, unknowns="u", energy=lambda u, p: (u.grad**2).sum(-1) / 2 - gauss(p, 0.4, 0.3, 0.01) * u,
+        conditions=[pk.Dirichlet(u=0.0, on=SQUARE.boundary, hard=True)],
+    )  # fmt: skip
+    (sight,) = energy.survey.sights
+    assert "a peak 0.0" in sight.text and sight.peak
+    assert (sight.feature.centre - torch.tensor([0.4, 0.3])).norm() < 1e-3
+
+
+def test_numbers_that_end_at_the_boundary_hide_no_layer():
+    disk = pk.Disk([0, 0], 1)
+    source = lambda p: (1 - p.x**2 - p.y**2).sqrt() + torch.tanh((p.x - 0.2) / 0.01)  # noqa: E731
+    sights = pk.Problem(
+        domain=disk, unknowns="u", equations={"e": lambda u, p: -u.laplacian - source(p)},
+        conditions=[pk.Dirichlet(u=0.0, on=disk.boundary)],
+    ).survey.sights  # fmt: skip
+    assert "layer" in sights[0].text and sights[0].feature.centre[0].item() == pytest.approx(0.2, abs=1e-3)
 
 
 def laplace(datum, domain=SQUARE, **more):

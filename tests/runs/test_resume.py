@@ -7,6 +7,7 @@ import pytest
 from safetensors.torch import load_file
 
 import pinnkit as pk
+from pinnkit.methods.marching.time_marching import TimeMarchingRun
 from pinnkit.runs import Specification, resume, solve_specification
 
 SMALL = {"points": 60, "boundary_points": 20}
@@ -148,6 +149,18 @@ def test_a_larger_budget_continues_a_run_that_has_spent_its_own(tmp_path):
     assert solution.reason == "the budget of 80steps is spent"
     assert json.loads((tmp_path / "run.json").read_text())["budget"] == "80steps"
     assert [record["step"] for record in solution.history] == sorted({r["step"] for r in solution.history})
+
+
+@pytest.mark.parametrize("accepted, status", [(True, pk.Status.UNRESOLVED), (False, pk.Status.DIVERGED)])
+def test_a_larger_budget_continues_a_march_that_stands_still(accepted, status, tmp_path, monkeypatch):
+    marching = Specification("burgers", {}, None, {}, "time-marching", {}, "1steps", 1e-14, 3, "float64", "cpu")
+    with monkeypatch.context() as patch:
+        if not accepted:
+            patch.setattr(TimeMarchingRun, "_attempt", lambda self, course, generator: (1.0, None))
+        first, _ = solve_specification(marching, tmp_path)
+    assert first.status is status
+    again, _ = resume(tmp_path, budget="2steps")
+    assert again.metrics["steps"] == 2
 
 
 def test_a_larger_budget_changes_nothing_of_a_converged_run(tmp_path):

@@ -56,9 +56,10 @@ def solve_head(
     discretisation = task.discretisation(points, boundary_points, generator)
     if isinstance(discretisation, Collocation) and divisible(trial, discretisation):
         coefficients, least = solve_patches(trial, discretisation, about)
-        if math.isfinite(least):
-            trial.set_head(coefficients)
-        return least if math.isfinite(least) else math.inf
+        if not math.isfinite(least):
+            return math.inf
+        trial.set_head(coefficients)
+        return discretisation.relative_residual(trial) if about is None else least
     matrix, side = discretisation.system(trial, about)
     if not (torch.isfinite(matrix).all() and torch.isfinite(side).all()):
         return math.inf

@@ -52,7 +52,7 @@ def kantorovich(trial: Trial, task: Task) -> float:
         task: its nonlinear problem.
 
     Returns:
-        The number; zero where it is not finite.
+        The number; zero where residuals are not finite.
 
     Reference:
         Kantorovich 1948, Doklady Akad. Nauk SSSR 59, 1237; Deuflhard 2011, Newton Methods for Nonlinear Problems,
@@ -70,7 +70,7 @@ def kantorovich(trial: Trial, task: Task) -> float:
     here, there, back = (made.rows(_moved(trial, by)) for by in (0 * step, step, -step))
     bend = (there + back - 2 * here).norm() / (2 * STEP**2)
     found = (here.norm() * bend / (matrix @ head).square().sum()).item()
-    return found if math.isfinite(found) else 0.0
+    return 0.0 if math.isnan(found) else found
 
 
 def _least_seen(matrix: Tensor, functions: Tensor, generator: torch.Generator) -> Tensor:

@@ -37,7 +37,7 @@ def undetermined(trial: Trial, task: Task, zero: bool = False) -> str | None:
     Args:
         trial: a solution whose residual is small.
         task: its task.
-        zero: the solution is zero; sizes are then those of the median column.
+        zero: the solution is zero, about which is linearised; sizes are then those of the median column.
 
     Returns:
         What is not determined, in words; None where everything is, or the basis is too large to tell quickly.
@@ -46,7 +46,7 @@ def undetermined(trial: Trial, task: Task, zero: bool = False) -> str | None:
     if problem.energies or (trial.space.size + 1) * len(unknowns) > LARGEST:
         return None
     counts = collocation_sizes(trial, task, 4.0)
-    about = None if problem.nonlinear is None else trial
+    about = None if problem.nonlinear is None or zero else trial
     matrix, _ = task.collocation(*counts, task.generator(5, 5)).system(trial, about)
     x = validation_points(problem, POINTS).to(task.dtype, task.device).coordinates
     functions = torch.block_diag(*(trial.columns(x, k) for k in unknowns))
