@@ -43,7 +43,7 @@ CONFLICT, LEVEL = 1e-3, 0.9
 REMAINS = 0.3
 """A share of the errors of the round before that estimates neither far too much nor too little (our choice)."""
 SETTLED = 0.01
-"""A solution with less than this error tells what facets cost, once and for all. (Our choice.)"""
+"""A solution with less than this error tells about what facets cost; the last one tells it again. (Our choice.)"""
 TELLING = 3
 """Rounds whose changes tell how the error of an energy falls; before, a correction is solved for."""
 STATE = (
@@ -251,8 +251,7 @@ class Rounds(ABC):
         self, stop: Stop, numerical: float, seconds: float, budget: Budget
     ) -> tuple[float, Stop | None]:
         """Look at the solution with fresh eyes before the last word; what is found makes the next round better."""
-        if self.geometric is None:
-            self.geometric = geometric_error(self.trial, self.task)
+        self.geometric = geometric_error(self.trial, self.task)
         verdict = examine(self.trial, self.task, self._error(numerical), self.residual)
         if verdict.status is Status.UNDETERMINED:
             return verdict.error, Stop(verdict.status, verdict.reason)
