@@ -230,10 +230,10 @@ def test_facets_cost_nothing_where_the_data_hold_on_them(kind, tmp_path):
         # The trial function is the data, continued; what is left is that of the other circle's soft condition.
         assert outside < 1e-12
         return
-    solution = pk.solve(problem, method=pk.LeastSquares(200, max_size=200), budget="20s")
+    # The first round knows what facets cost less well than the last one.
+    solution = pk.solve(problem, method=pk.LeastSquares(100, max_size=200), budget="20s")
     true = solution.metrics["relative_variation"]
     assert true < 1e-5 and geometric_error(solution.trial, solution.task) < 10 * true
-    assert solution.estimated_error < 10 * true  # although the first round knew it less well
     assert 0.1 < solution.estimated_error / true < 10
 
 
