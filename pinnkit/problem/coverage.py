@@ -112,16 +112,21 @@ def _around(problem: Problem) -> list[str]:
     if len(space) == 1:
         at = [points[:, 0] == end for end in domain.bounds[:, 0]]
         ends = [counts[here].double().mean().item() for here in at]
-        regular = all(_regular(problem, name, points[here]) for name in orders for here in at)
-        if problem.periodic_axes or sum(ends) >= total - 0.01 or not regular:
+        if problem.periodic_axes or sum(ends) >= total - 0.01:
+            return []
+        # A singular end stands for its half of the conditions, and not for those of the other end.
+        regular = sum(all(_regular(problem, name, points[here]) for name in orders) for here in at)
+        if sum(ends) >= (most := total * regular // 2) - 0.01:
             return []
         return [
-            f"too little is said about {names}: {high} {verb} {total} conditions at the ends of the line, and has "
-            f"{sum(ends):g}"
+            f"too little is said about {names}: {high} {verb} {most} condition{'s' * (most > 1)} at the ends of the "
+            f"line, and has {sum(ends):g}"
         ]
     needed = torch.tensor([sum(_across(keys[n], piece) // 2 for n in orders) for piece in pieces])[owners]
     short = counts < needed
-    surplus = (counts - needed).clamp_min(0).double().sum() >= (needed - counts).clamp_min(0).double().sum()
+    # What is said where nothing is needed, as a first state, stands for nothing that is missing elsewhere.
+    extra, missing = ((counts - needed) * (needed > 0)).clamp_min(0), (needed - counts).clamp_min(0)
+    surplus = extra.sum() >= missing.sum()
     if short.double().mean() < GAP or surplus or not all(_regular(problem, n, points[short]) for n in orders):
         return []
     low, up = points[short].amin(0), points[short].amax(0)

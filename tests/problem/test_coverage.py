@@ -71,6 +71,9 @@ def test_what_needs_no_condition():
         surface = pk.Dirichlet(u=0.0, on=domain.boundary["right"])
         assert unsaid(domain, lambda u, p: u.rr + 2 * u.r / p.r + 1, surface) == []
         assert len(unsaid(domain, lambda u: u.rr + 1, surface)) == 1
+    # The middle stands for itself only.
+    (text,) = unsaid(ball, lambda u, p: u.rr + 2 * u.r / p.r + 1)
+    assert "needs 1 condition at the ends of the line, and has 0" in text
     assert unsaid(pk.Interval(-1, 1), lambda u, p: (1 - p.x**2) * u.xx - 2 * p.x * u.x - u + p.x) == []
 
 
@@ -81,7 +84,7 @@ def test_time_as_an_axis_of_a_box_needs_no_last_state():
     assert unsaid(strip, lambda u: u.t - u.xx, *known) == []
     start = pk.Neumann(u=0.0, on=strip.boundary["bottom"])
     assert unsaid(strip, lambda u: u.tt - u.xx, *known, start) == []
-    (text,) = unsaid(strip, lambda u: u.t - u.xx, pk.Dirichlet(u=0.0, on=strip.boundary["left"]))
+    (text,) = unsaid(strip, lambda u: u.t - u.xx, pk.Dirichlet(u=0.0, on=strip.boundary["left", "bottom"]))
     assert "25.0% of the boundary, where x = 1" in text
 
 
