@@ -181,9 +181,9 @@ def importance(x: Tensor, features: Sequence[Feature], domain: Domain) -> Tensor
         domain: the domain.
 
     Returns:
-        Factors, shape ``(n,)``, about one far from all features.
+        Factors, shape ``(n,)``, largest far from all features: one and a half, because so many more are the points.
     """
     total = torch.ones_like(x[:, 0])
     for feature in features:
         total = total + SHARE / len(features) * feature.density(x, domain)
-    return 1 / total
+    return (1 + SHARE) / total

@@ -55,7 +55,8 @@ class Resample:
         """Draw points for all residuals."""
         task = training.task
         fresh = Collocation(task.problem, *training.numbers, generator, task.dtype, task.device)
-        return [(block.points, None) for block in fresh.blocks if isinstance(block, Block)]
+        blocks = [block for block in fresh.blocks if isinstance(block, Block)]
+        return [(block.points, factor) for block, factor in zip(blocks, fresh.factors, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,10 @@ class RAR:
         points, size = _candidates(training, self.candidates, generator)
         worst = size.topk(max(0, min(self.add, room, len(size)))).indices
         joined = torch.cat([old.coordinates, points[worst].coordinates])
-        return _with_equations(training, Points(joined, old.names), None)
+        factor = training.importance[0]
+        if factor is not None:
+            factor = torch.cat([factor, factor.new_ones(len(worst))])
+        return _with_equations(training, Points(joined, old.names), factor)
 
 
 @torch.no_grad()
@@ -169,5 +173,6 @@ def _systematic(density: Tensor, n: int, generator: torch.Generator) -> Tensor:
 
 def _with_equations(training: Training, points: Points, factor: Tensor | None) -> Drawn:
     equations = len(training.task.problem.equations)
-    kept: Drawn = [(block.points, None) for block in training.blocks[equations:]]
+    conditions = zip(training.blocks[equations:], training.importance[equations:], strict=True)
+    kept: Drawn = [(block.points, importance) for block, importance in conditions]
     return [(points, factor)] * equations + kept

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..domains import Domain
 from ..problem import Block, validation_points
+from ..problem.collocation import constant
 from ..spaces import LRNN
 from .frozen.head import collocation_sizes
 from .frozen.ridge import solve_least_squares
@@ -55,7 +56,7 @@ def _ratio(trial: nn.Module, task: Task, size: int) -> float | None:
     probe = task.trial(space, task.generator(14, 0))
     made = task.collocation(*collocation_sizes(probe, task, 4.0), task.generator(14, 1))
     matrix, _ = made.system(probe, None if problem.nonlinear is None else trial)
-    data = made.residuals(lambda x: 0 * trial(x))
+    data = made.residuals(constant(matrix.new_zeros(len(problem.unknowns))))
     varying = [values - values.mean() for values in data]
     if all(part.abs().max() <= EXACT * values.abs().max() for part, values in zip(varying, data, strict=True)):
         varying = data

@@ -73,7 +73,8 @@ class Training:
         self.trial: Trial = task.trial(task.space or MLP(), task.generator(0, 0))
         self.discretisation = task.discretisation(points, boundary_points, task.generator(0, 1))
         self.estimates = {} if directions is None else self._estimates(directions)
-        self.importance: list[Tensor | None] = []
+        made = self.discretisation
+        self.importance = [*made.factors] if isinstance(made, Collocation) else []
         self.balanced = [block.weight for block in self.blocks] if weights else []
         self.memory: dict[str, Any] = {}
         self.refreshed = -1
@@ -139,8 +140,7 @@ class Training:
     def squares(self) -> list[Tensor]:
         """Evaluate the squared residuals of each block, one a row, with all weights but those of `weights`."""
         found = self.collocation.residuals(self.trial)
-        importance = self.importance or [None] * len(found)
-        parts = zip(self.blocks, found, importance, strict=True)
+        parts = zip(self.blocks, found, self.importance, strict=True)
         return [block.weight**2 * r.square() * (1.0 if factor is None else factor) for block, r, factor in parts]
 
     def refresh(self, step: int) -> bool:
@@ -174,7 +174,7 @@ class Training:
         """Join importance and weights to the factors of the loss."""
         count = len(self.blocks)
         weights = self.weights.factors(self, self.memory) if self.weights and self.memory else [None] * count
-        pairs = zip(self.importance or [None] * count, weights, strict=True)
+        pairs = zip(self.importance, weights, strict=True)
         self.collocation.factors = [b if a is None else a if b is None else a * b for a, b in pairs]
 
     def state_dict(self) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class Collocation:
         """
         points = [block.points if isinstance(block, Block) else block.terms[0].points for block in self.blocks]
         means = [trial(x.coordinates).mean(0) for x in points]
-        zero, *varying = (self.loss(_constant(c)).sqrt().item() for c in (0 * means[0], *means))
+        zero, *varying = (self.loss(constant(c)).sqrt().item() for c in (0 * means[0], *means))
         least = min(varying)
         size = least if CONSTANT * zero < least < zero else zero
         return size if 0 < size < math.inf else 1.0
@@ -331,6 +331,6 @@ def _ends(region: object) -> int | None:
     return None
 
 
-def _constant(values: Tensor) -> Callable[[Any], Any]:
+def constant(values: Tensor) -> Callable[[Any], Any]:
     """Make a constant function of given values ``(K,)``."""
     return lambda x: x[:, :1] * 0.0 + values

@@ -65,6 +65,27 @@ def test_without_importance_the_loss_estimates_the_integral_under_the_density():
     assert biased > 1.1 * (weights @ square).item()
 
 
+@pytest.mark.parametrize("sampling", [Resample(every=1), RAD(every=1), RAR(every=1, add=1)])
+def test_points_crowded_around_a_feature_keep_the_loss_a_mean_over_the_domain(sampling):
+    line = pk.Interval(0, 1)
+    problem = pk.Problem(
+        domain=line, unknowns="u", equations={"a": lambda u: u.xx + u}, features=[pk.Feature([0.1], 0.01)],
+        conditions=[pk.Condition(lambda u, p: u + 5 * p.x, on=pk.Interval(0, 0.5))],
+    )  # fmt: skip
+    training = Training(task(problem), 400, 400, sampling=sampling)
+    for block in training.blocks:
+        block.weight = 1.0
+    x = torch.linspace(0, 1, 2001, dtype=torch.float64)[:, None]
+    u, curvature = (pk.evaluate(training.trial, x, [key])[key][:, 0].detach() for key in ((), (0, 0)))
+    whole = [(curvature + u).square().mean().item(), (u + 5 * x[:, 0])[:1001].square().mean().item()]
+    assert training.loss().item() == pytest.approx(sum(whole), rel=0.02)
+    assert training.refresh(1)
+    assert [square.mean().item() for square in training.squares()] == pytest.approx(whole, rel=0.02)
+    assert training.loss().item() == pytest.approx(sum(whole), rel=0.02)
+    training.importance = [None, None]
+    assert [square.mean().item() for square in training.squares()][1] != pytest.approx(whole[1], rel=0.05)
+
+
 def test_points_of_rad_have_the_density_that_is_asked_for():
     training = trained(RAD(every=1, k=2.0, c=0.5, candidates=50), n=400)
     training.refresh(1)

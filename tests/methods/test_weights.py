@@ -126,13 +126,13 @@ def test_self_adaptive_weights_ascend_with_the_residual():
         torch.testing.assert_close(new, (old + 0.05 * slope / size).detach())
 
 
-def decay(source=0.0, steady=0.0):
+def decay(source=0.0, steady=0.0, **options):
     """u_t = source(t), u(0) = steady."""
     made = pk.Interval(0, 1) * pk.Time(0, 2)
     return pk.Problem(
         domain=made, unknowns="u",
         equations={"rate": lambda u, p: u.t - (source(p.t) if callable(source) else source)},
-        conditions=[pk.Initial(u=steady)],
+        conditions=[pk.Initial(u=steady)], **options,
     )  # fmt: skip
 
 
@@ -155,13 +155,25 @@ def test_causal_weights_fall_by_the_losses_before():
     training = in_time(
         Causal(eps=0.5, slabs=4), decay(lambda t: torch.where(t < 1, t.new_tensor(1.0), t.new_tensor(2.0)))
     )
+    importance = training.collocation.factors[0]
     training.refresh(0)
     unit = (1 + 1 + 4 + 4) / 4
     expected = torch.tensor([0.0, 1.0, 2.0, 6.0], dtype=torch.float64).mul(-0.5 / unit).exp()
     torch.testing.assert_close(training.memory["weights"], expected)
     t = training.blocks[0].points.coordinates[:, 1]
-    torch.testing.assert_close(training.collocation.factors[0], expected[(2 * t).long()])
+    # The jump of the source is a feature, around which there are more points.
+    torch.testing.assert_close(training.collocation.factors[0], importance * expected[(2 * t).long()])
     assert training.collocation.factors[1] is None
+
+
+def test_points_crowded_around_a_feature_do_not_change_the_means_over_slabs():
+    feature = pk.Feature([0.5, 1.2], 0.02)
+    training = in_time(Causal(eps=0.5, slabs=4), decay(lambda t: t, features=[feature]))
+    training.refresh(0)
+    squares = torch.tensor([0.25, 1.75, 4.75, 9.25], dtype=torch.float64) / 3
+    before = torch.cat([squares.new_zeros(1), squares[:-1].cumsum(0)]) / squares.mean()
+    assert training.importance[0] is not None
+    torch.testing.assert_close(training.memory["weights"], before.mul(-0.5).exp(), rtol=0.02, atol=0)
 
 
 def test_the_loss_at_the_start_comes_before_all_slabs():

@@ -65,7 +65,6 @@ def _entered(trial: Trial, task: Task, collocation: Collocation, guess: Callable
         The relative residual, where nothing is left to be done; None where steps may follow.
     """
     shape = trial.coefficients.shape
-    before = collocation.loss(guess).sqrt().item()
     matrix, side = collocation.system(trial, guess, trial.lift)
     loss = math.inf
     if torch.isfinite(matrix).all() and torch.isfinite(side).all():
@@ -73,8 +72,8 @@ def _entered(trial: Trial, task: Task, collocation: Collocation, guess: Callable
         trial.set_head(coefficients.reshape(shape))
         loss = collocation.loss(trial).sqrt().item()
         if loss < NEAR * linear * side.norm().item():
-            return collocation.relative_residual(trial)
-    if not loss < before:
+            return loss / collocation.size(trial)
+    if not loss < collocation.loss(guess).sqrt().item():
         entered, fitted = trial.coefficients, fit(trial, task, guess)
         trial.set_head(fitted)
         near = collocation.loss(trial).sqrt().item()
@@ -143,7 +142,8 @@ def newton_steps(trial: Trial, collocation: Collocation) -> float:
         if not loss < before:
             trial.set_head(head)
             break
-        if length == 1 and (loss > 0.9 * before or loss < NEAR * linear * side.norm().item()):
-            break
+        near = length == 1 and (loss > 0.9 * before or loss < NEAR * linear * side.norm().item())
         before, head = loss, trial.coefficients
-    return collocation.relative_residual(trial)
+        if near:
+            break
+    return before / collocation.size(trial)

@@ -72,8 +72,10 @@ class Causal:
             t = block.points.coordinates[:, -1]
             if i < len(problem.equations):
                 slab = _slab(t, start, end, self.slabs)
-                count = torch.bincount(slab, minlength=self.slabs).clamp_min(1)
-                sums += torch.zeros_like(sums).index_add(0, slab, square) / count
+                importance = training.importance[i]
+                share = torch.ones_like(square) if importance is None else importance
+                total, of = (torch.zeros_like(sums).index_add(0, slab, part) for part in (square, share))
+                sums += torch.where(of > 0, total / of, 0.0)
             elif (t == start).all():
                 first = first + square.mean()
         before = torch.cat([first[None], sums[:-1]]).cumsum(0) / unit(memory, sums.mean())
