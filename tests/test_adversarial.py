@@ -202,7 +202,7 @@ def test_the_reference_solves_the_weak_form(name):
     function, test = truth(problem), bubble(problem)
     total = size = 0.0
     for form in problem.weak:
-        points, weights = quadrature(problem, form.region, 20)
+        points, weights = quadrature(problem, form.region, 20 if problem.domain.dimension > 1 else 800)
         for factor in form.factors:
             part = factor.residual(values_at(factor.residual, function, points.coordinates), points)
             part = part * derivative(test, points.coordinates, factor.key)[:, 0] * weights
@@ -236,6 +236,20 @@ def test_a_wrong_reference_would_be_seen(name, monkeypatch):
     monkeypatch.setattr(type(case), "problem", lambda self, seed=0: problem)
     with pytest.raises(AssertionError):
         test_the_reference_solves_the_weak_form(name)
+
+
+FINE = {case.name: case for case in adversarial.THEMES["Coefficients that peak or oscillate"]}
+SLOW = ("round sink", "spot under", "absorber of width 0.001", "rate pulse of width 0.001")
+
+
+@pytest.mark.parametrize("name", [name for name in FINE if not name.startswith(SLOW)])
+def test_coefficients_on_a_fine_scale_deceive_nobody(name):
+    case = FINE[name]
+    solution = pk.solve(case.problem(), budget="3steps", tolerance=case.tolerance, seed=2)
+    true, told = solution.metrics["relative_variation"], solution.estimated_error
+    assert true <= 10 * max(told, case.tolerance)
+    if solution.status is not pk.Status.CONVERGED:
+        assert true <= 10 * told
 
 
 # The runner.

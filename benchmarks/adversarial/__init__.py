@@ -1,6 +1,7 @@
 """Problems on which an error estimate is likely to be wrong, by theme; see `benchmarks/effectivity.py`."""
 
 from . import (
+    coefficients,
     corners,
     energies,
     frequencies,
@@ -23,6 +24,7 @@ THEMES: dict[str, list[Case]] = {
     "Smooth problems of the gallery": gallery.CASES,
     "Jumps": jumps.CASES,
     "Peaks and layers": peaks.CASES,
+    "Coefficients that peak or oscillate": coefficients.CASES,
     "Kinks and tables": kinks.CASES,
     "Corners": corners.CASES,
     "Offsets and unlike sizes": offsets.CASES,

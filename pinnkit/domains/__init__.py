@@ -14,6 +14,7 @@ from .csg import Union as Union
 from .domain import Domain as Domain
 from .feature import Feature as Feature
 from .feature import importance as importance
+from .feature import locality as locality
 from .mesh import Mesh as Mesh
 from .points import Points as Points
 from .polygon import Polygon as Polygon

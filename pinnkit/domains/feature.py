@@ -172,6 +172,23 @@ class Feature:
         return torch.sinh(steps), total / total[-1]
 
 
+def locality(x: Tensor, features: Sequence[Feature], domain: Domain) -> Tensor:
+    """Give the length on which a solution may vary near features, relative to that far from them.
+
+    Args:
+        x: points, shape ``(n, d)``.
+        features: where it varies.
+        domain: the domain.
+
+    Returns:
+        Numbers up to one, shape ``(n,)``.
+    """
+    total = torch.ones_like(x[:, 0])
+    for feature in features:
+        total = total + SHARE / len(features) * feature.density(x, domain) ** (1 / feature.codimension)
+    return 1 / total
+
+
 def importance(x: Tensor, features: Sequence[Feature], domain: Domain) -> Tensor:
     """Give the factor of squared residuals that makes their mean over crowded points one over even points.
 

@@ -165,7 +165,7 @@ def _diagnosis(reason: str, run: Run, step: int) -> str:
 
 def _exploded(step: Step, progress: Progress) -> Stop | None:
     first = progress.history[0]["loss"] if progress.history else None
-    if first is None or step.loss <= EXPLOSION * abs(first):
+    if first is None or step.checked or step.loss <= EXPLOSION * abs(first):
         return None
     return Stop(Status.DIVERGED, f"the loss grew from {first:.1e} to {step.loss:.1e}")
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..domains import Domain, Feature, Points
 from ..problem import Block, Trial, validation_points
+from ..spaces import LRNN
 from .error_estimate import explained_error
 from .frozen.head import collocation_sizes
 from .frozen.null_space import undetermined
@@ -35,7 +36,11 @@ PEAKED = 30.0
 UNRESOLVED = 0.1
 """From this estimated error on, what was seen in the data is not resolved. (Our choice.)"""
 MISSED = 2.0
-"""Quadrature nodes that are so many widths apart miss a peak. (Our choice.)"""
+"""Quadrature nodes that are so many widths apart miss a peak; closer ones, in a part of it, the peak of a coefficient.
+(Our choice.)"""
+SHARPER, SMOOTHER = 3.0, 0.2
+"""Where coefficients peak or oscillate, the error is up to the first times the residual if they jump at the edges of a
+peak, and about the second times it if not. (Our calibration.)"""
 BOUND, ROUGH = 0.03, 0.01
 """The error is no less than the first part of the relative residual where it was made small, and the second part of
 that at fresh points. (Over the gallery the residual is 0.2 to 40 times the error at all sizes of spaces, and up to 250
@@ -51,13 +56,21 @@ class Verdict:
         status: the status the result deserves instead of converged; None where nothing is wrong.
         reason: why, in words.
         error: the error is at least about this.
-        worst: where the residual is largest, and how wide that is; None where nothing is hidden.
+        features: places to be resolved: where the residual is largest, or what the data hid.
     """
 
     status: Status | None
     reason: str
     error: float = 0.0
-    worst: Feature | None = None
+    features: tuple[Feature, ...] = ()
+
+
+def rough(task: Task) -> float:
+    """Give the part of the residual that the error is at least, because coefficients peak or oscillate; else zero."""
+    if task.problem.survey.sharp:
+        return SHARPER
+    spectral = (task.space or LRNN()).spectral
+    return SMOOTHER if task.problem.survey.rough or spectral and task.spectrum.oscillating else 0.0
 
 
 def foregone(task: Task) -> Verdict | None:
@@ -115,11 +128,17 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     Returns:
         The verdict.
     """
+    if late := task.problem.survey.again():
+        features = tuple(sight.feature for sight in late if sight.feature is not None)
+        return Verdict(Status.UNRESOLVED, f"seen late: {'; '.join(sight.text for sight in late)}", 1.0, features)
     if (found := nothing(trial, task)) is not None:
         return found
     points, boundary_points = collocation_sizes(trial, task, 4.0)
-    if task.problem.energies:
-        return _missed(task, points)
+    missed = Verdict(None, "")
+    if task.problem.energies or task.problem.weak:
+        missed = _missed(task, points)
+        if task.problem.energies or missed.status is not None:
+            return missed
     more = max(1, min(FRESH, NUMBERS // max(1, points * trial.space.size)))
     if task.problem.weak:
         more = 1  # its rows are test functions, and its quadrature is exact for finer ones already
@@ -128,7 +147,8 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     residual = fresh.total([part.square() for part in values]).sqrt().item() / fresh.size(trial)
     if not math.isfinite(residual):
         return Verdict(None, "", math.inf)
-    least = ROUGH * residual
+    least = (rough(task) or ROUGH) * residual
+    least = max(least, missed.error)
     hidden = _hidden(trial, task, fresh.blocks, values)
     larger = solved is not None and residual > LARGER * max(solved, torch.finfo(task.dtype).eps)
     largest = hidden or (_worst(task, fresh.blocks, values) if larger and not task.problem.weak else None)
@@ -142,19 +162,32 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     error = max(least, size_of_correction) if told else least
     reason = f"the residual of {name} is {size:.1e} at {at}, far larger than where it was made small"
     status = Status.UNRESOLVED if error > max(WRONG * claimed, task.tolerance) else None
-    return Verdict(status, reason if status else "", error, feature)
+    return Verdict(status, reason if status else "", error, (feature,))
 
 
 def _missed(task: Task, nodes: int) -> Verdict:
-    """Judge an energy by whether its quadrature nodes can miss a peak of its data."""
+    """Judge integrals by whether their quadrature nodes can miss a peak of their data."""
     bounds = task.problem.domain.bounds
     apart = (bounds[1] - bounds[0]) * nodes ** (-1 / bounds.shape[1])
+    error = 0.0
     for sight in task.problem.survey.sights:
         feature = sight.feature
-        if sight.peak and feature is not None and (feature.frame * apart).norm(dim=1).max() > MISSED:
-            reason = f"{sight.text}, and the nodes of the energy are farther apart; state the problem by equations"
+        if not sight.peak or feature is None or _cut(task, feature):
+            continue
+        widths = (feature.frame * apart).norm(dim=1).max().item()
+        if widths > MISSED:
+            what = "energy" if task.problem.energies else "weak form"
+            reason = f"{sight.text}, and the nodes of the {what} are farther apart; state the problem by equations"
             return Verdict(Status.UNRESOLVED, reason, 1.0)
-    return Verdict(None, "")
+        error = max(error, min(1.0, widths)) if sight.coefficient and sight.sharp else error
+    return Verdict(None, "", error)
+
+
+def _cut(task: Task, feature: Feature) -> bool:
+    """Tell whether cells of a weak form end at a feature."""
+    cuts = [(name, at) for form in task.problem.weak for name, places in form.breaks.items() for at in places]
+    names, widths = task.problem.domain.names, 1 / feature.frame.abs().amax(0)
+    return any(abs(at - feature.centre[(axis := names.index(name))]) < MISSED * widths[axis] for name, at in cuts)
 
 
 def nothing(trial: Trial, task: Task) -> Verdict | None:

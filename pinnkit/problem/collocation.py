@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Boundary, Domain, Feature, Points, SpaceTime, importance
+from ..domains import Boundary, Domain, Feature, Points, SpaceTime, importance, locality
 from ..domains.feature import SHARE
 from ..jets import Key
 from .parameter import parameter_slopes
@@ -71,10 +71,11 @@ class Block:
             result = self.residual(values, self.points)
         return self.points.average(parameter_slopes(result, parameters))
 
-    def column_sizes(self, trial: Trial) -> Tensor:
-        """Estimate the root-mean-square of each column, at some of the points."""
-        few = self.points[torch.linspace(0, len(self.points) - 1, 256).long().unique()]
-        return _rows(self, few, trial)[0].square().mean(0).sqrt()
+    def column_sizes(self, trial: Trial, factor: Tensor | None = None) -> Tensor:
+        """Estimate the root-mean-square of each column, at some of the points, with a factor of each row's square."""
+        few = torch.linspace(0, len(self.points) - 1, 256).long().unique()
+        squares = _rows(self, self.points[few], trial)[0].square()
+        return (squares if factor is None else squares * factor[few, None]).mean(0).sqrt()
 
     def chunks(self, columns: int) -> Iterator[slice]:
         """Cut the points so that a chunk's columns stay within memory."""
@@ -123,8 +124,12 @@ class Collocation:
         for residual, here in drawn:
             residual.check(here)
             even = residual.region if isinstance(residual.region, Domain) and features else None
-            factor = importance(here.coordinates, features, even).to(device, dtype) if even else None
-            self.factors.append(factor)
+            factor = importance(here.coordinates, features, even) if even else None
+            if problem.survey.rough and not isinstance(residual.region, FixedPoints):
+                # As in error estimates for finite elements, residuals count by the length on which they vary.
+                length = locality(here.coordinates, problem.survey.rough, problem.domain)
+                factor = length.square() * (1.0 if factor is None else factor)
+            self.factors.append(None if factor is None else factor.to(device, dtype))
             self.blocks.append(Block(residual, here.to(dtype, device)))
 
     def residuals(self, trial: Callable[[Any], Any]) -> list[Tensor]:
@@ -180,7 +185,7 @@ class Collocation:
         Args:
             trial: whose columns look like the solution.
         """
-        sizes = [block.column_sizes(trial) for block in self.blocks]
+        sizes = [block.column_sizes(trial, f) for block, f in zip(self.blocks, self.factors, strict=True)]
         equations = len(self.problem.equations) or 1
         scale = torch.stack(sizes[:equations]).square().mean(0).sqrt()
         for block, size in list(zip(self.blocks, sizes, strict=True))[equations:]:

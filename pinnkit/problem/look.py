@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,6 +27,10 @@ FILLS = 0.42
 """Standard deviation, in views, from which on a direction is filled (evenly: 0.58), and not narrow."""
 STEPS, RESOLVED = 0.05, 3.0
 """Step of differences, in views; a transition has been seen to its width when it is this many steps wide."""
+WIDER, TINY = 4.0, 0.3
+"""A second length for fourth differences; what they show is a peak where it is narrower than this part of what is."""
+EDGE = 0.02
+"""Part of a peak's width over which its values change by much only where they jump."""
 SHARP = 1e-6
 """Transitions narrower than this, in halfwidths, are jumps."""
 FINEST = 1e-3
@@ -48,12 +52,14 @@ class Spot:
         centre: a point of it, ``(d,)``.
         frame: the directions in which it is narrow, each over the width there in units, ``(k, d)``.
         bent: whether it is a layer or tube that these directions hold for only here.
+        sharp: whether it is a peak whose values jump at its edge.
     """
 
     kind: str
     centre: Tensor
     frame: Tensor
     bent: bool = False
+    sharp: bool = False
 
     @property
     def widths(self) -> Tensor:
@@ -85,23 +91,27 @@ class Look:
         """Keep them; see the class."""
         self.domain, self.unit, self.narrow = domain, unit, narrow
 
-    def spots(self, data: Callable[[Tensor], Tensor], inside: Tensor, least: float = 0.0) -> list[Spot]:
+    def spots(
+        self, data: Callable[[Tensor], Tensor], inside: Tensor, least: float = 0.0, known: Tensor | None = None
+    ) -> list[Spot]:
         """Look for peaks in the values of a function, then for layers and jumps in its differences, then for kinks.
 
         Args:
             data: the function, of points ``(n, d)``, values ``(n,)``.
             inside: points to begin with, ``(n, d)``.
             least: values that vary by no more than this are passed over.
+            known: values there, of data that are costly: kinks and peaks lower than what is around are not looked for.
 
         Returns:
             The places, the most prominent first; none where values are not finite.
         """
-        values = data(inside)
+        values = data(inside) if known is None else known
         usual, size = values.median(), values.abs().max()
         if not torch.isfinite(values).all() or (values - usual).abs().max() <= max(least, (EVIDENT * size).item()):
             return []
         peaks = self._search(lambda x, length: (data(x) - usual).abs(), inside, (values - usual).abs())
         found = [Spot("peak", *seen) for seen in peaks]
+        found = [replace(spot, sharp=self._sharp(data, spot)) for spot in found]
         taken = [spot for spot in found if not spot.bent]
 
         def steepness(x: Tensor, length: float) -> Tensor:
@@ -118,7 +128,52 @@ class Look:
         changes = steepness(inside, STEP)
         if changes.max() > EVIDENT * size:
             found += [Spot("transition", *seen) for seen in self._search(steepness, inside, changes)]
-        return found or self._kinks(data, inside, size.item())
+        if found or known is not None:
+            return found
+        return self._faint(data, inside, size.item()) or self._kinks(data, inside, size.item())
+
+    def infinite(self, data: Callable[[Tensor], Tensor], spot: Spot) -> bool:
+        """Tell whether values grow without end towards a place."""
+        away = torch.randn(LOCAL, len(spot.centre), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        away = self.unit * away / away.norm(dim=1, keepdim=True)
+        near, far = (self._within(spot.centre + length * away) for length in (SHARP / 10, 10 * SHARP))
+        near, far = (data(x[self.domain.contains(x)]).abs() for x in (near, far))
+        return bool(len(near) and len(far)) and not near.max() < 10 * far.max()
+
+    def _sharp(self, data: Callable[[Tensor], Tensor], peak: Spot) -> bool:
+        """Tell whether values around a peak change over a small part of its width by much of what they do at all."""
+        generator = torch.Generator().manual_seed(0)
+        across = torch.linalg.pinv(peak.frame).mT * self.unit
+        parts = 2 * torch.rand(2 * LOCAL, len(across), generator=generator, dtype=torch.float64) - 1
+        x = self._within(peak.centre + parts @ across)
+        there = self._within(x + EDGE * torch.sign(parts) @ across)
+        inside = self.domain.contains(x) & self.domain.contains(there)
+        values, changes = data(x[inside]), (data(there[inside]) - data(x[inside])).abs()
+        return bool(inside.any()) and bool(changes.max() > (values.max() - values.min()) / 4)
+
+    def _faint(self, data: Callable[[Tensor], Tensor], inside: Tensor, size: float) -> list[Spot]:
+        """Look for narrow peaks that are lower than waves around them, by fourth differences, which waves pass."""
+
+        def roughness(x: Tensor, length: float) -> Tensor:
+            total = torch.zeros_like(x[:, 0])
+            for a in range(x.shape[1]):
+                step = length * self.unit[a] * _axis(a, x.shape[1])
+                middle = self._within(self._within(x + 2 * step) - 2 * step) - 2 * step
+                middle = self._within(middle) + 2 * step  # so that all five are as far apart
+                values = [data(middle + k * step) for k in range(-2, 3)]
+                fourth = values[0] - 4 * values[1] + 6 * values[2] - 4 * values[3] + values[4]
+                total = torch.maximum(total, torch.nan_to_num(fourth.abs(), 0.0, 0.0))
+            return total
+
+        found: list[Spot] = []
+        for length in (STEP, WIDER * STEP):
+            sizes = roughness(inside, length)
+            if sizes.max() > EVIDENT * size:
+                found = [Spot("peak", *seen) for seen in self._search(roughness, inside, sizes)]
+            # What has no width is a kink.
+            if found := [s for s in found if 10 * SHARP < s.widths.min() and s.widths.max() < TINY * self.narrow]:
+                break
+        return found
 
     def _kinks(self, data: Callable[[Tensor], Tensor], inside: Tensor, size: float) -> list[Spot]:
         """Look for jumps of the slope where values are smooth: they cost accuracy, but need no places of their own."""

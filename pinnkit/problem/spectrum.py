@@ -25,6 +25,9 @@ LINES, LINE = 6, 4096
 ENERGY = 0.99
 SIGNIFICANT = 1e-3
 ROUNDING = 1e-9
+PERIODS, LOUD = 8, 0.3
+"""Coefficients with so many periods over the domain have a part in the spectrum: frequencies with this part of the
+largest amplitude are their periods."""
 HIDDEN = 4.0
 """Up to about so many widths the spectrum does not see a feature."""
 
@@ -34,7 +37,8 @@ class Spectrum:
 
     Sources and boundary data are sampled on a grid over the bounding box under a Hann window. A source's spectrum is
     divided by the symbol of its operator, :math:`\hat u(\omega) = \hat f(\omega) / \sum_k a_k (i \omega)^k`, with the
-    coefficients a_k averaged over the domain; the data of a condition count as they are. Frequencies are drawn with
+    coefficients a_k averaged over the domain; the data of a condition count as they are, and so do coefficients that
+    oscillate. Frequencies are drawn with
     probability :math:`|\hat u|^{1/4}` on the significant support and spread by a normal of some frequency cells. (Our
     choices; the exponent keeps weak frequencies in play.) In more than three dimensions, where no grid is fine enough,
     they are the normal alone, of all coordinates or of those that act together in the data; see `Interactions`.
@@ -51,6 +55,8 @@ class Spectrum:
         self.frequencies = torch.zeros(1, d, dtype=torch.float64)
         self.probability = torch.ones(1, dtype=torch.float64)
         self.interactions: Interactions | None = None
+        self.oscillating = False
+        """Whether coefficients do."""
         if d not in GRID:
             known = [r for r in problem.residuals if not isinstance(r.region, FixedPoints)]
             self.interactions = Interactions(problem.domain, [partial(_source, problem, r) for r in known])
@@ -81,6 +87,10 @@ class Spectrum:
         for amplitude in found:
             if amplitude is not None and amplitude.max() > ROUNDING * prescribed * window.sum():
                 total += amplitude / amplitude.max()
+        oscillating = _oscillating(problem, points, window, omega)
+        self.oscillating = bool(oscillating)
+        for amplitude in oscillating:
+            total += amplitude / amplitude.max()
         if total.max() > 0:
             weight = (total / total.max()).pow(0.25) * (total > SIGNIFICANT * total.max())
             keep = weight > 0
@@ -169,6 +179,21 @@ def _quotient(spectrum: Tensor, symbol: Tensor, highest: int, omega: Tensor) -> 
     floor = symbol[symbol > 0].min().clamp_min(symbol.max() * (cell / omega.abs().max()) ** highest)
     amplitude = spectrum / (symbol + floor)
     return amplitude if amplitude.max() > 0 else None
+
+
+def _oscillating(problem: Problem, points: Points, window: Tensor, omega: Tensor) -> list[Tensor]:
+    """Give the spectra of oscillating coefficients and of their squares: they multiply what they make once more."""
+    residuals = [*problem.equations, *problem.factors, *problem.energies]
+    found = []
+    for residual in [r for r in residuals if not isinstance(r.region, FixedPoints)]:
+        for *_, values in problem.survey.slopes(residual, points.coordinates):
+            away = values - values.mean()
+            spectra = [_transform(part - part.mean(), window).abs() for part in (away, away.square())]
+            lowest = torch.stack([axis[axis > 0].min() for axis in omega.abs().mT])
+            loud = omega[spectra[0] > LOUD * spectra[0].max()].abs().amax(0)
+            if all(torch.isfinite(s).all() and s.any() for s in spectra) and (loud > PERIODS * lowest).any():
+                found += spectra
+    return found
 
 
 def _weak_amplitude(

@@ -11,22 +11,20 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..domains import Boundary, Box, Domain, Feature, Interval, Points
-from ..domains.boundary import Piece
+from ..domains import Boundary, Domain, Feature, Points
 from ..errors import InputError
 from ..jets import LAPLACIAN, Key
 from .energy import second_order
-from .look import EVIDENT, FAINT, MOST, RARE, SAMPLES, STEPPED, Look, Spot
+from .look import EVIDENT, FAINT, MOST, RARE, SAMPLES, Look, Spot
 from .residual import Residual, Values, order
+from .sides import NARROW, ON_BOUNDARY, Side
 
 if TYPE_CHECKING:
     from .problem import Problem
 
-ON_BOUNDARY = 2**15
-NARROW = {1: 0.01, 2: 0.06, 3: 0.15}
-"""Standard deviation, in halfwidths of the domain, up to which one space for the whole domain is not enough."""
-PROBES, STRAIGHT = 64, 1e-9
-"""Deviation of a straight side from an affine map, relative to its length, at so many points."""
+AGAIN, LARGER, CHUNK = {1: 2**18, 2: 2**20, 3: 2**20}, 2.0, 2**14
+"""Points of a second look, by what factor values that were not seen at first exceed all others there, and how many of
+them are looked at at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,81 +36,35 @@ class Sight:
         text: the same in words.
         jump: whether values jump there, from one place to another.
         peak: whether it may lie between points.
+        coefficient: whether it is one of what unknowns are multiplied by.
+        sharp: whether it is a peak whose values jump at its edge.
     """
 
     feature: Feature | None
     text: str
     jump: bool
     peak: bool
-
-
-@dataclass(frozen=True)
-class Side:
-    """A straight side of the boundary: the image of the unit cube under an affine map.
-
-    Attributes:
-        start: the image of zero, ``(d,)``.
-        edges: those of the cube's edges, ``(k, d)``.
-        normal: the outward normal, ``(d,)``.
-        unit: lengths along the axes, ``(d,)``.
-    """
-
-    start: Tensor
-    edges: Tensor
-    normal: Tensor
-    unit: Tensor
-
-    @classmethod
-    def of(cls, piece: Piece, unit: Tensor) -> Side | None:
-        """Take a piece of the boundary for a side; None where it is bent, or only a part of one."""
-        k = piece.dimension
-        others = torch.rand(PROBES, k, generator=torch.Generator().manual_seed(0))
-        probes = torch.cat([torch.zeros(1, k), torch.eye(k), others]).double()
-        x, normals = piece.place(probes)
-        side = cls(x[0], x[1 : k + 1] - x[0], normals[0], unit)
-        off = (side.at(probes) - x).norm() + (normals - side.normal).norm() * side.edges.norm()
-        return side if piece.keep is None and off < STRAIGHT * side.edges.norm() else None
-
-    @property
-    def look(self) -> Look:
-        """Looks at functions on the unit cube, with lengths in units."""
-        k = len(self.edges)
-        cube = Interval(0, 1) if k == 1 else Box([0] * k, [1] * k)
-        return Look(cube, 1 / (self.edges / self.unit).norm(dim=1), NARROW[len(self.start)])
-
-    @property
-    def inside(self) -> Tensor:
-        """Points of the unit cube to begin with."""
-        return self.look.domain.interior(ON_BOUNDARY, torch.Generator().manual_seed(0)).coordinates
-
-    def at(self, x: Tensor) -> Tensor:
-        """Map points of the unit cube to the boundary."""
-        return self.start + x @ self.edges
-
-    def seen(self, spot: Spot) -> Spot:
-        """Give a place on the side as one in the domain, which reaches as far into it as it is wide."""
-        along, inward = self.edges / self.unit, self.normal[None] / self.unit
-        along, inward = (rows / rows.norm(dim=1, keepdim=True) for rows in (along, inward))
-        frame = torch.cat([spot.frame @ along, inward / spot.widths.max()])
-        return Spot(spot.kind, self.at(spot.centre[None])[0], frame, spot.bent)
+    coefficient: bool = False
+    sharp: bool = False
 
 
 class Survey:
     """What the data of a problem look like.
 
-    Sources are sampled at `SAMPLES` points, leading coefficients at `STEPPED`, boundary and initial data at
-    `ON_BOUNDARY`. Where their values (less the median) or their differences over a short distance are large in a small
-    part of the domain only, the place is looked at ever more closely, until its extent is measured: by the covariance
-    of the points at which half of the largest value is exceeded. Its narrow directions make it a peak, a tube or a
-    layer. (Our choice; above three dimensions nothing is looked for.)
+    Sources and coefficients are sampled at `SAMPLES` points, boundary and initial data at `ON_BOUNDARY`. Where their
+    values (less the median) or their differences over a short distance are large in a small part of the domain only,
+    the place is looked at ever more closely, until its extent is measured: by the covariance of the points at which
+    half of the largest value is exceeded. Its narrow directions make it a peak, a tube or a layer. (Our choice; above
+    three dimensions nothing is looked for.)
 
     Args:
         problem: the problem.
+        more: points of the domain to look at beside the usual ones, ``(n, d)``.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, more: Tensor | None = None) -> None:
         """Keep the problem; looking is left until it is asked for."""
-        self.problem, self.domain = problem, problem.domain
+        self.problem, self.domain, self._more = problem, problem.domain, more
         bounds = self.domain.bounds
         half = (bounds[1] - bounds[0]) / 2
         space = list(problem.coordinates.space)
@@ -120,6 +72,9 @@ class Survey:
         self.unit = half.clone()
         self.unit[space] = half[space].max()
         self.look = Look(self.domain, self.unit, NARROW.get(self.domain.dimension, 0.0))
+        self.late: list[Sight] = []
+        """What was seen by `again` only."""
+        self._looked = False
 
     @cached_property
     def sights(self) -> list[Sight]:
@@ -128,11 +83,15 @@ class Survey:
             return []
         found: list[Sight] = []
         inside = self._inside
-        stated = [*self.problem.equations, *self.problem.factors, *self.problem.energies]
-        for residual in [r for r in stated if isinstance(r.region, Domain)]:
+        for residual in [r for r in self._stated if isinstance(r.region, Domain)]:
             found += self._sights(f"the source of {residual.name} has", self._source(residual), inside)
+        found += [sight for *_, sight in self._coefficients]
         conditions = [*self.problem.soft, *self.problem.prescribed]
         return found + self._on_boundary([r for r in conditions if isinstance(r.region, Boundary)])
+
+    @property
+    def _stated(self) -> list[Residual]:
+        return [*self.problem.equations, *self.problem.factors, *self.problem.energies]
 
     @cached_property
     def features(self) -> list[Feature]:
@@ -140,11 +99,54 @@ class Survey:
         kept = list(self.problem.features)
         for sight in self.sights:
             new = sight.feature
-            if new is None or len(kept) >= MOST:
+            # Nodes of integrals would not tell functions inside from each other.
+            if new is None or len(kept) >= MOST or sight.coefficient and (self.problem.weak or self.problem.energies):
                 continue
             if all(old.distance(new.centre[None]).item() > 3 or old.codimension > new.codimension for old in kept):
                 kept.append(new)
         return kept
+
+    @property
+    def rough(self) -> list[Feature]:
+        """The places where coefficients of equations vary: there large residuals may mean small errors."""
+        if self.problem.weak or self.problem.energies:
+            return []
+        seen = [*self.sights, *self.late]
+        return [sight.feature for sight in seen if sight.coefficient and sight.feature is not None]
+
+    @property
+    def sharp(self) -> bool:
+        """Whether the coefficients of equations have peaks with jumps at their edges."""
+        return bool(self.rough) and any(sight.coefficient and sight.sharp for sight in [*self.sights, *self.late])
+
+    def again(self) -> list[Sight]:
+        """Look at equations again, at `AGAIN` fresh points and once only, for what the first look has missed."""
+        if self.domain.dimension not in NARROW or self._looked:
+            return []
+        self._looked, known = True, [sight.text for sight in self.sights]
+        # In the box around the domain, as `Spectrum` does: only what is remarkable must be inside.
+        (low, high), generator = self.domain.bounds, torch.Generator().manual_seed(1)
+        shape = (AGAIN[len(low)], len(low))
+        points = low + (high - low) * torch.rand(shape, generator=generator, dtype=torch.float64)
+        for residual in [r for r in self._stated if isinstance(r.region, Domain)]:
+            try:
+                here, there = (torch.cat([self._whole(residual, x) for x in p.split(CHUNK)])
+                               for p in (self._inside, points))
+            except InputError:  # the data have no values at some points
+                continue
+            usual = here.median()
+            more = points[(there - usual).abs() > LARGER * (here - usual).abs().max()]
+            if len(more := more[self.domain.contains(more)]):
+                seen = Survey(self.problem, more).sights
+                self.late += [sight for sight in seen if sight.text not in known]
+                break
+        return self.late
+
+    def _whole(self, residual: Residual, x: Tensor) -> Tensor:
+        """Evaluate a residual for unknowns and derivatives that are the same everywhere."""
+        raw, points = replace(residual, corners=()), Points(x, self.domain.names)
+        with torch.no_grad():
+            return raw(self._made_up(raw, x), points)
 
     @cached_property
     def doubts(self) -> list[str]:
@@ -157,27 +159,30 @@ class Survey:
             for sight in self._on_boundary([r for r in self.problem.prescribed if isinstance(r.region, Boundary)])
             if sight.jump
         ]
-        for residual in self.problem.equations:
-            for what, data in self._leading(residual):
-                for sight in self._sights(f"{what} has", data, self._inside[:STEPPED]):
-                    if sight.jump:
-                        found.append(
-                            f"{sight.text}; there the equation holds on both sides, but not the flux between them: "
-                            "state the problem as a weak form, weak=lambda u, v, p: k(p) * (u.x * v.x + ...) - f(p) * "
-                            "v, with breaks={...} where the coefficient jumps"
-                        )
-        return found
+        return found + [
+            f"{sight.text}; there the equation holds on both sides, but not the flux between them: state the problem "
+            "as a weak form, weak=lambda u, v, p: k(p) * (u.x * v.x + ...) - f(p) * v, with breaks={...} where the "
+            "coefficient jumps"
+            for residual, unknown, key, sight in self._coefficients
+            if sight.jump and self._leads(residual, unknown, key)
+        ]
 
     @cached_property
     def _inside(self) -> Tensor:
-        return self.domain.interior(SAMPLES, torch.Generator().manual_seed(0)).coordinates
+        usual = self.domain.interior(SAMPLES, torch.Generator().manual_seed(0)).coordinates
+        return usual if self._more is None else torch.cat([self._more, usual])
 
-    def _sights(self, start: str, data: Callable[[Tensor], Tensor], inside: Tensor) -> list[Sight]:
-        """Look at data in the interior."""
+    def _sights(
+        self, start: str, data: Callable[[Tensor], Tensor], inside: Tensor, known: Tensor | None = None
+    ) -> list[Sight]:
+        """Look at data in the interior; of coefficients, whose values are known, for what is finite."""
         try:
-            return [self._sight(start, spot) for spot in self.look.spots(data, inside)]
+            spots = self.look.spots(data, inside, known=known)
         except InputError:  # they have no values at some points
             return []
+        if known is not None:
+            spots = [spot for spot in spots if not self.look.infinite(data, spot)]
+        return [replace(self._sight(start, spot), coefficient=known is not None) for spot in spots]
 
     def _source(self, residual: Residual) -> Callable[[Tensor], Tensor]:
         """Give the source of a residual as a function of points; of an energy, the sum of its slopes."""
@@ -192,30 +197,70 @@ class Survey:
 
         return source
 
-    def _leading(self, residual: Residual) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
-        """Give the coefficients of the highest derivatives in space, of second order or more."""
+    def _leads(self, residual: Residual, unknown: str, key: Key) -> bool:
+        """Tell whether a derivative is one of an equation's highest in space, of second order or more."""
+        if not any(residual is equation for equation in self.problem.equations):
+            return False
         space = {*self.problem.coordinates.space}
+        spatial = [k for k in residual.keys[unknown] if k == LAPLACIAN or {*k} <= space and k]
+        return key in spatial and order([key]) == order(spatial) > 1
+
+    @cached_property
+    def _coefficients(self) -> list[tuple[Residual, str, Key, Sight]]:
+        """What was seen in what unknowns and their derivatives are multiplied by; where it is infinite is no peak."""
         found = []
-        for unknown, keys in residual.keys.items():
-            spatial = [key for key in keys if key == LAPLACIAN or {*key} <= space and key]
-            highest = order(spatial)
-            for key in spatial if highest > 1 else []:
-                if order([key]) == highest:
-                    name = key if isinstance(key, str) else "".join(self.domain.names[axis] for axis in key)
-                    what = f"the coefficient of {unknown}.{name} in {residual.name}"
-                    found.append((what, self._slope(residual, unknown, key)))
+        for residual in [r for r in self._stated if isinstance(r.region, Domain)]:
+            for unknown, key, slope, values in self.slopes(residual, self._inside):
+                start = f"the coefficient of {self._name(unknown, key)} in {residual.name} has"
+                sights = self._sights(start, slope, self._inside, values)
+                found += [(residual, unknown, key, sight) for sight in sights]
         return found
 
-    def _slope(self, residual: Residual, unknown: str, key: Key) -> Callable[[Tensor], Tensor]:
+    def slopes(
+        self, residual: Residual, inside: Tensor, place: Callable[[Tensor], Points] | None = None
+    ) -> list[tuple[str, Key, Callable[[Tensor], Tensor], Tensor]]:
+        """Give the derivatives of a residual by unknowns and their derivatives, as functions of points, if they vary.
+
+        Args:
+            residual: the residual.
+            inside: where to find out whether they vary, ``(n, k)``.
+            place: makes points of such coordinates; by default they are those of the domain.
+
+        Returns:
+            Of each its unknown, derivative, function, and values inside.
+        """
         raw = replace(residual, corners=())
 
-        def slope(x: Tensor) -> Tensor:
-            points = Points(x, self.domain.names)
-            # The same made-up value everywhere: only the data may vary.
-            values: Values = {u: {k: torch.full_like(x[:, 0], 0.7) for k in keys} for u, keys in raw.keys.items()}
-            return raw.linearise(values, points)[1][unknown][key]
+        def slopes(x: Tensor) -> Values:
+            points = place(x) if place else Points(x, self.domain.names)
+            found = raw.linearise(self._made_up(raw, x), points)[1]
+            if any(residual is density for density in self.problem.energies):
+                # The slopes of an energy at zero are sources.
+                zero = raw.linearise(raw.zero(points), points)[1]
+                found = {u: {k: slope - zero[u][k] for k, slope in own.items()} for u, own in found.items()}
+            return found
 
-        return slope
+        def slope(unknown: str, key: Key, x: Tensor) -> Tensor:
+            return slopes(x)[unknown][key]
+
+        try:
+            found = slopes(inside)
+        except InputError:  # the data have no values at some points
+            return []
+        return [
+            (unknown, key, partial(slope, unknown, key), value)
+            for unknown, values in found.items()
+            for key, value in values.items()
+            if (value - value[0]).abs().max() > EVIDENT * value.abs().max()
+        ]
+
+    def _made_up(self, residual: Residual, x: Tensor) -> Values:
+        """Give the same value everywhere: only the data may vary."""
+        return {u: {k: torch.full_like(x[:, 0], 0.7) for k in keys} for u, keys in residual.keys.items()}
+
+    def _name(self, unknown: str, key: Key) -> str:
+        name = key if isinstance(key, str) else "".join(self.domain.names[axis] for axis in key)
+        return f"{unknown}.{name}" if name else unknown
 
     def _sight(self, start: str, spot: Spot) -> Sight:
         """Put a place into words, and make it a feature where it can be."""
@@ -233,12 +278,13 @@ class Survey:
         text = f"{start} a {what} at {at}"
         jump = spot.jump and bool(lengths.any())
         if spot.bent or kind == "kink":
-            return Sight(None, text, jump, spot.kind == "peak")
+            return Sight(None, text, jump, spot.kind == "peak", sharp=spot.sharp)
         frame = spot.resolved
         if len(frame) == len(names) and widths.max() < 3 * widths.min():
             # Round, so that Laplace's operator keeps its form.
             frame = torch.eye(len(names)).double() * frame.norm(dim=1).log().mean().exp()
-        return Sight(Feature.found(spot.centre, frame / self.unit), text, jump, spot.kind == "peak")
+        feature = Feature.found(spot.centre, frame / self.unit)
+        return Sight(feature, text, jump, spot.kind == "peak", sharp=spot.sharp)
 
     def _on_boundary(self, residuals: Sequence[Residual]) -> list[Sight]:
         """Look at the data of conditions: side by side where sides are straight, for peaks only where they are not.
@@ -257,7 +303,7 @@ class Survey:
             assert isinstance(residual.region, Boundary)
             sides = [Side.of(piece, self.unit) for piece in residual.region.pieces if piece.dimension]
             if None in sides:
-                found += self._peaks(residual)
+                found += self._bent(residual)
                 continue
             for side in filter(None, sides):
                 data, inside = partial(self._datum, residual, side), side.inside
@@ -267,6 +313,10 @@ class Survey:
                     continue
                 looks.append((residual, side, data, inside))
                 largest[str(residual.keys)] = max(size, largest.get(str(residual.keys), 0.0))
+                for unknown, key, slope, values in self.slopes(residual, inside, partial(self._place, side)):
+                    start = f"the coefficient of {self._name(unknown, key)} in {residual.name} has"
+                    spots = side.look.spots(slope, inside, known=values)
+                    found += [replace(self._sight(start, side.seen(spot)), coefficient=True) for spot in spots]
         for residual, side, data, inside in looks:
             spots = side.look.spots(data, inside, FAINT * largest[str(residual.keys)])
             found += [self._sight(f"the data of {residual.name} have", side.seen(spot)) for spot in spots]
@@ -274,16 +324,30 @@ class Survey:
 
     def _datum(self, residual: Residual, side: Side, x: Tensor) -> Tensor:
         """Evaluate the data of a condition at points of the unit cube that is mapped to a side."""
-        points = Points(side.at(x), self.domain.names, side.normal.expand(len(x), -1))
+        points = self._place(side, x)
         with torch.no_grad():
             return residual(residual.zero(points), points)
 
-    def _peaks(self, residual: Residual) -> list[Sight]:
-        """Look for peaks in the data of a condition."""
+    def _place(self, side: Side, x: Tensor) -> Points:
+        return Points(side.at(x), self.domain.names, side.normal.expand(len(x), -1))
+
+    def _bent(self, residual: Residual) -> list[Sight]:
+        """Look for peaks in the data and coefficients of a condition."""
         assert isinstance(residual.region, Boundary)
         points = residual.region.sample(ON_BOUNDARY, torch.Generator().manual_seed(0))
         with torch.no_grad():
-            values = residual(residual.zero(points), points)
+            data = residual(residual.zero(points), points)
+        found = self._peak(f"the data of {residual.name} have", points, data)
+        for unknown, key, _, values in self.slopes(residual, points.coordinates, lambda x: points):
+            if key:  # the normal varies, too
+                continue
+            start = f"the coefficient of {self._name(unknown, key)} in {residual.name} has"
+            sights = self._peak(start, points, values)
+            found += [replace(sight, coefficient=True) for sight in sights]
+        return found
+
+    def _peak(self, start: str, points: Points, values: Tensor) -> list[Sight]:
+        """Look at values at points for one peak."""
         away = (values - values.median()).abs()
         high = away > away.max() / 2
         plain = away.max() <= EVIDENT * values.abs().max() or high.double().mean() > RARE
@@ -297,4 +361,4 @@ class Survey:
         if not 0 < width < 2 * self.look.narrow:
             return []
         frame = torch.eye(self.domain.dimension).double()[narrow] / width
-        return [self._sight(f"the data of {residual.name} have", Spot("peak", middle * self.unit, frame))]
+        return [self._sight(start, Spot("peak", middle * self.unit, frame))]

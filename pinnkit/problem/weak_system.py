@@ -161,8 +161,8 @@ class WeakBlock:
         matrix = self._all_levels(rows)
         return matrix[:, :-1], matrix[:, -1]
 
-    def column_sizes(self, trial: Trial) -> Tensor:
-        """Give the root-mean-square of each column."""
+    def column_sizes(self, trial: Trial, factor: Tensor | None = None) -> Tensor:
+        """Give the root-mean-square of each column; rows of test functions have no factors."""
         return self.system(trial)[0].square().mean(0).sqrt()
 
 

@@ -194,8 +194,8 @@ def test_a_source_that_no_point_sees_is_found_by_fresh_ones(monkeypatch):
     verdict = examine(trial, task, 1e-8, solved)
     assert verdict.status is Status.UNRESOLVED and "the residual of equation 'e'" in verdict.reason
     assert 0.01 < verdict.error < 100
-    assert (verdict.worst.centre - torch.tensor([0.62, 0.29])).norm() < 0.03
-    better = replace(task, features=(verdict.worst,))
+    assert (verdict.features[0].centre - torch.tensor([0.62, 0.29])).norm() < 0.03
+    better = replace(task, features=verdict.features)
     assert "chart" in better.suited(pk.LRNN()).title
 
 

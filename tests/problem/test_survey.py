@@ -205,3 +205,102 @@ def test_the_sides_of_a_turned_polygon_are_looked_at():
 def test_data_that_are_tiny_beside_those_of_another_side_are_passed_over():
     tail = lambda p: torch.where(p.x == 0, torch.sin(3 * p.y), 1e-3 * torch.tanh((p.x - 0.5) / 0.01))  # noqa: E731
     assert laplace(tail).survey.sights == []
+
+
+LINE = pk.Interval(0, 1)
+
+
+def reaction(rate, line=LINE):
+    return pk.Problem(
+        domain=line, unknowns="u", equations={"e": lambda u, p: -u.xx + rate(p) * u - 1},
+        conditions=[pk.Dirichlet(u=0.0, on=line.boundary)],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("sharp", [False, True])
+def test_a_peak_of_a_coefficient_is_found(sharp):
+    w = 3e-3
+    box, bell = (lambda p: 1.0 * ((p.x - 0.4).abs() < w)), lambda p: torch.exp(-(((p.x - 0.4) / w) ** 2))
+    survey = reaction(box if sharp else bell).survey
+    (sight,) = survey.sights
+    assert sight.text.startswith("the coefficient of u in equation 'e' has a peak") and sight.coefficient
+    assert survey.rough == survey.features == [sight.feature]
+    assert survey.sharp is sight.sharp is sharp
+
+
+def test_infinite_and_smooth_coefficients_are_no_peaks():
+    radius = pk.Interval(0, 1, name="r")
+    problem = pk.Problem(
+        domain=radius, unknowns="u", conditions=[pk.Dirichlet(u=0.0, on=radius.boundary)],
+        equations={"e": lambda u, p: (1 + 1 / p.r**2) * u.rr + u.r / p.r + (2 + torch.sin(p.r)) * u - 1},
+    )  # fmt: skip
+    assert problem.survey.sights == problem.survey.doubts == [] and not problem.survey.sharp
+
+
+@pytest.mark.parametrize("domain", [SQUARE, pk.Disk([0, 0], 1)])
+def test_a_peak_of_a_robin_coefficient_is_found(domain):
+    def rate(p):
+        return 1 / ((p.x - 0.5) ** 2 + 1e-6)
+
+    side = domain.boundary["bottom"] if domain is SQUARE else domain.boundary.where(lambda p: p.y < 0)
+    problem = pk.Problem(
+        domain=domain, unknowns="u", equations={"e": lambda u: u.laplacian},
+        conditions=[pk.Condition(lambda u, p: u.normal + rate(p) * u - 1, on=side, name="leak")],
+    )  # fmt: skip
+    assert any("the coefficient of u in leak has a peak" in s.text and s.coefficient for s in problem.survey.sights)
+    at = next(s.feature.centre for s in problem.survey.sights if s.coefficient)
+    assert abs(at[0] - 0.5) < 5e-3 and (domain is not SQUARE or abs(at[1]) < 1e-9)
+
+
+def test_coefficients_of_integrals_are_told_from_sources():
+    def bell(p):
+        return torch.exp(-(((p.x - 0.4) / 3e-3) ** 2))
+
+    wall = pk.Dirichlet(u=0.0, on=LINE.boundary, hard=True)
+    loaded, varying, weak = (
+        pk.Problem(domain=LINE, unknowns="u", conditions=[wall], **stated).survey
+        for stated in (
+            {"energy": lambda u, p: u.x**2 / 2 - bell(p) * u},
+            {"energy": lambda u, p: (1 + bell(p)) * u.x**2 / 2 - u},
+            {"weak": lambda u, v, p: (1 + bell(p)) * u.x * v.x - v},
+        )
+    )
+    assert [s.coefficient for s in loaded.sights] == [False]
+    for survey in (varying, weak):
+        assert [s.coefficient for s in survey.sights] == [True] and not survey.rough
+        assert not survey.features  # whose functions the nodes could not tell from each other
+
+
+def test_a_peak_that_is_lower_than_the_waves_around_it_is_found():
+    (sight,) = poisson(lambda p: torch.sin(100 * p.x) + 0.6 * gauss(p, 0.37, 0.61, 3e-3)).survey.sights
+    assert sight.peak and (sight.feature.centre - torch.tensor([0.37, 0.61])).norm() < 1e-3
+    assert 1e-3 < sight.feature.widths.max() < 4e-3
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        lambda p: torch.sin(100 * p.x) * torch.cos(40 * p.y),
+        lambda p: 1 / (1 + 25 * ((p.x - 0.5) ** 2 + p.y**2)),
+        lambda p: torch.exp(torch.sin(4 * (3 * p.x + 2 * p.y))),
+        lambda p: (p.x * p.y) ** 4,
+    ],
+)
+def test_smooth_sources_hide_nothing(source):
+    assert poisson(source).survey.sights == []
+
+
+def test_what_is_too_small_for_a_first_look_is_seen_by_a_second():
+    def disc(p):
+        return 1e6 * ((p.x - 0.37) ** 2 + (p.y - 0.61) ** 2 < 1e-6) * 1.0
+
+    problem = pk.Problem(
+        domain=SQUARE, unknowns="u", equations={"e": lambda u, p: -u.laplacian + disc(p) * u},
+        conditions=[pk.Dirichlet(u=1.0, on=SQUARE.boundary)],
+    )  # fmt: skip
+    survey = problem.survey
+    assert not survey.sights and not survey.rough
+    (late,) = survey.again()
+    assert late.coefficient and (late.feature.centre - torch.tensor([0.37, 0.61])).norm() < 2e-4
+    assert survey.again() == [] and survey.late == [late] and survey.rough == [late.feature]
+    assert not survey.features  # spaces that are drawn again are those that there were

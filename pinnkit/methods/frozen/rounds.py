@@ -20,7 +20,7 @@ from ...spaces.space import whole
 from ..error_estimate import apart, difference, explained_error, geometric_error, sampled
 from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
-from ..verification import BOUND, examine
+from ..verification import BOUND, examine, rough
 from .contradiction import contradiction
 from .head import solve_head
 from .kantorovich import ambiguous
@@ -49,6 +49,9 @@ TELLING = 3
 STATE = (
     "round", "grouped", "draw", "resolved", "spread", "promising", "residual", "apart", "moved", "geometric", "doubt",
 )  # fmt: skip
+UNTOLD = 0.1
+"""Where coefficients oscillate, one round tells the error no better than so: residuals relative to those of
+constants are small there although what they add up to is not. (Our choice.)"""
 
 CLEAR = 1e-8
 """Relative residuals up to this are those of a solution, and would only overstate its error (our choice)."""
@@ -182,6 +185,10 @@ class Rounds(ABC):
             numerical = max(numerical, residual)
         elif not problem.energies:
             numerical = max(numerical, max(BOUND, best[0]) * best[0])
+        if not problem.energies and best[0] > CLEAR:
+            numerical = max(numerical, rough(self.task) * residual)
+        if not self.round and self.space.spectral and self.task.spectrum.oscillating:
+            numerical = max(numerical, UNTOLD)
         if self.geometric is None and numerical < SETTLED:
             self.geometric = geometric_error(self.trial, self.task)
         self.round += 1
@@ -258,8 +265,8 @@ class Rounds(ABC):
         numerical = max(numerical, verdict.error, amplified(self.trial, self.task, self.residual))
         if self.task.problem.energies and self.round < TELLING:
             numerical = max(numerical, explained_error(self.trial, self.task)[0])
-        if verdict.worst is not None:
-            self._resolve((*self.task.features, verdict.worst))
+        if verdict.features:
+            self._resolve((*self.task.features, *verdict.features))
         if (why := ambiguous(self.trial, self.task)) is not None:
             verdict, numerical = replace(verdict, status=Status.UNRESOLVED, reason=why), max(numerical, 1.0)
         again = self._stop(numerical, seconds, budget)
@@ -293,6 +300,7 @@ class Rounds(ABC):
         """Give what the next round and the solution depend on."""
         return {
             **{name: getattr(self, name) for name in STATE},
+            "late": bool(self.task.problem.survey.late),
             "features": [[feature.centre, feature.frame] for feature in self.task.features],
             "head": _saved(self.trial),
             "ends": [_saved(trial) for trial in self.ends],
@@ -302,6 +310,8 @@ class Rounds(ABC):
         """Continue from a state: spaces are drawn again from the seed, heads are taken from the state."""
         for name in STATE:
             setattr(self, name, state[name])
+        if state["late"]:
+            self.task.problem.survey.again()
         features = tuple(Feature.found(centre.cpu(), frame.cpu()) for centre, frame in state["features"])
         self._resolve(features[: self.resolved])
         self.trial = self._loaded(self.draw, state["head"])
