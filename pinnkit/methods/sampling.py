@@ -99,7 +99,7 @@ class RAD:
 
     def draw(self, training: Training, generator: torch.Generator) -> Drawn:
         """Draw points for the equations; those of the conditions stay."""
-        points, size = _candidates(training, self.candidates, generator)
+        points, size, length = _candidates(training, self.candidates, generator)
         density = size.pow(self.k)
         mean = density.mean()
         density = density / mean + self.c if 0 < mean < math.inf else torch.ones_like(density)
@@ -107,6 +107,8 @@ class RAD:
         n = training.numbers[0]
         chosen = _systematic(density, n, generator)
         factor = 1 / density[chosen] if self.importance else None
+        if length is not None:
+            factor = length[chosen].square() * (1.0 if factor is None else factor)
         return _with_equations(training, points[chosen], factor)
 
 
@@ -140,18 +142,21 @@ class RAR:
         """Add points to those of the equations."""
         old = training.blocks[0].points
         room = 2 * training.numbers[0] - len(old)
-        points, size = _candidates(training, self.candidates, generator)
+        points, size, length = _candidates(training, self.candidates, generator)
         worst = size.topk(max(0, min(self.add, room, len(size)))).indices
         joined = torch.cat([old.coordinates, points[worst].coordinates])
         factor = training.importance[0]
         if factor is not None:
-            factor = torch.cat([factor, factor.new_ones(len(worst))])
+            added = factor.new_ones(len(worst)) if length is None else length[worst].square()
+            factor = torch.cat([factor, added])
         return _with_equations(training, Points(joined, old.names), factor)
 
 
 @torch.no_grad()
-def _candidates(training: Training, number: int, generator: torch.Generator) -> tuple[Points, Tensor]:
-    """Draw even candidates, and give the root of the sum of their squared residuals over the equations."""
+def _candidates(
+    training: Training, number: int, generator: torch.Generator
+) -> tuple[Points, Tensor, Tensor | None]:
+    """Draw even candidates, with the root of the sum of their squared residuals, and by what length these count."""
     task = training.task
     blocks = training.blocks[: len(task.problem.equations)]
     drawn = task.problem.equations[0].sample(number * training.numbers[0], generator).to(task.dtype, task.device)
@@ -159,7 +164,12 @@ def _candidates(training: Training, number: int, generator: torch.Generator) -> 
     for part in (drawn[start : start + CHUNK] for start in range(0, len(drawn), CHUNK)):
         found = [b.weight * b.residual(b.values(training.trial, part), part) for b in blocks]
         squares.append(torch.stack(found).square().sum(0))
-    return drawn, torch.cat(squares).sqrt()
+    size = torch.cat(squares).sqrt()
+    length = training.collocation.length(task.problem.equations[0], drawn)
+    if length is None:
+        return drawn, size, None
+    length = length.to(size)
+    return drawn, size * length, length
 
 
 def _systematic(density: Tensor, n: int, generator: torch.Generator) -> Tensor:

@@ -205,7 +205,7 @@ class Training:
             pairs = zip(self.blocks, state["points"], strict=True)
             # Replaced in place, because points of measurements carry what was measured.
             points = [replace(b.points, coordinates=x, normals=n, rows=r) for b, (x, n, r) in pairs]
-            self._place(points, state["importance"])
+            self._place(points, state["importance"] or self.importance)
         # Weights may have changed what blocks weigh, and find their memory in the state or begin anew.
         for block, weight in zip(self.blocks if self.weights else [], self.balanced, strict=True):
             block.weight = weight

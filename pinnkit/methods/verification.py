@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..domains import Domain, Feature, Points
-from ..problem import Block, Trial, validation_points
+from ..domains import Domain, Feature, Mesh, Points
+from ..problem import Block, Collocation, Trial, validation_points
+from ..problem.hat_functions import NODES
+from ..problem.survey import Sight
 from ..spaces import LRNN
 from .error_estimate import explained_error
 from .frozen.head import collocation_sizes
@@ -128,7 +130,7 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     Returns:
         The verdict.
     """
-    if late := task.problem.survey.again():
+    if late := [sight for sight in task.problem.survey.again() if not _taken(sight, task)]:
         features = tuple(sight.feature for sight in late if sight.feature is not None)
         return Verdict(Status.UNRESOLVED, f"seen late: {'; '.join(sight.text for sight in late)}", 1.0, features)
     if (found := nothing(trial, task)) is not None:
@@ -151,7 +153,7 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     least = max(least, missed.error)
     hidden = _hidden(trial, task, fresh.blocks, values)
     larger = solved is not None and residual > LARGER * max(solved, torch.finfo(task.dtype).eps)
-    largest = hidden or (_worst(task, fresh.blocks, values) if larger and not task.problem.weak else None)
+    largest = hidden or (_worst(task, fresh, values) if larger and not task.problem.weak else None)
     if largest is None:
         return Verdict(None, "", least)
     name, size, feature = largest
@@ -165,14 +167,23 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     return Verdict(status, reason if status else "", error, (feature,))
 
 
+def _taken(sight: Sight, task: Task) -> bool:
+    """Tell whether what was seen late is a feature of a task, or is judged by the nodes of integrals."""
+    if sight.feature is None or sight.coefficient and (task.problem.weak or task.problem.energies):
+        return sight.feature is not None
+    return any(old.distance(sight.feature.centre[None]).item() <= 3 for old in task.features)
+
+
 def _missed(task: Task, nodes: int) -> Verdict:
     """Judge integrals by whether their quadrature nodes can miss a peak of their data."""
-    bounds = task.problem.domain.bounds
-    apart = (bounds[1] - bounds[0]) * nodes ** (-1 / bounds.shape[1])
+    domain, weak = task.problem.domain, bool(task.problem.weak)
+    nodes = nodes * NODES // len(task.problem.unknowns) if weak else nodes
+    apart = (domain.bounds[1] - domain.bounds[0]) * nodes ** (-1 / domain.dimension)
     error = 0.0
-    for sight in task.problem.survey.sights:
+    for sight in [*task.problem.survey.sights, *task.problem.survey.late]:
         feature = sight.feature
-        if not sight.peak or feature is None or _cut(task, feature):
+        # Weak forms are not integrated over the data of conditions.
+        if not sight.peak or feature is None or weak and not sight.inside or _cut(task, feature):
             continue
         widths = (feature.frame * apart).norm(dim=1).max().item()
         if widths > MISSED:
@@ -184,10 +195,17 @@ def _missed(task: Task, nodes: int) -> Verdict:
 
 
 def _cut(task: Task, feature: Feature) -> bool:
-    """Tell whether cells of a weak form end at a feature."""
-    cuts = [(name, at) for form in task.problem.weak for name, places in form.breaks.items() for at in places]
-    names, widths = task.problem.domain.names, 1 / feature.frame.abs().amax(0)
-    return any(abs(at - feature.centre[(axis := names.index(name))]) < MISSED * widths[axis] for name, at in cuts)
+    """Tell whether cells end at a feature: at breaks on both sides of it, or where a mesh is as fine."""
+    domain = task.problem.domain
+    if isinstance(domain, Mesh):
+        return bool((feature.distance(domain.nodes) < 1).any())
+    for row in feature.frame:
+        axis, width = int(row.abs().argmax()), 1 / row.norm().item()
+        places = [at for form in task.problem.weak for at in form.breaks.get(domain.names[axis], ())]
+        away = [(at - feature.centre[axis].item()) / width for at in places]
+        if not (any(-MISSED < a <= 0 for a in away) and any(0 <= a < MISSED for a in away)):
+            return False
+    return True
 
 
 def nothing(trial: Trial, task: Task) -> Verdict | None:
@@ -209,15 +227,16 @@ def _sizes(block: Block, trial: Trial, x: Points) -> Tensor:
     return block.residual(block.values(trial, x), x).abs()
 
 
-def _worst(task: Task, blocks: list, values: list[Tensor]) -> tuple[str, float, Feature]:
+def _worst(task: Task, made: Collocation, values: list[Tensor]) -> tuple[str, float, Feature]:
     """Find the largest weighted residual on given points."""
     found = []
-    for block, residuals in zip(blocks, values, strict=True):
-        sizes = residuals.abs() * block.weight
+    for block, residuals, factor in zip(made.blocks, values, made.factors, strict=True):
+        assert isinstance(block, Block)
+        sizes = residuals.abs() * block.weight * (1.0 if factor is None else factor.sqrt())
         x = block.points.average(block.points.coordinates)
-        found.append((sizes.max().item(), block, x[sizes.argmax()]))
-    size, block, at = max(found, key=lambda entry: entry[0])
-    return block.residual.name, size / block.weight, _narrow(task, at, block)
+        found.append((sizes.max().item(), residuals[sizes.argmax()].abs().item(), block, x[sizes.argmax()]))
+    _, size, block, at = max(found, key=lambda entry: entry[0])
+    return block.residual.name, size, _narrow(task, at, block)
 
 
 def _narrow(task: Task, at: Tensor, block: Block) -> Feature:

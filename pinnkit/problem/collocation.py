@@ -15,7 +15,7 @@ from ..domains.feature import SHARE
 from ..jets import Key
 from .parameter import parameter_slopes
 from .problem import Problem
-from .residual import FixedPoints, Residual
+from .residual import FixedPoints, Residual, order
 from .trial import Trial
 from .weak_system import WeakBlock
 
@@ -125,12 +125,27 @@ class Collocation:
             residual.check(here)
             even = residual.region if isinstance(residual.region, Domain) and features else None
             factor = importance(here.coordinates, features, even) if even else None
-            if problem.survey.rough and not isinstance(residual.region, FixedPoints):
-                # As in error estimates for finite elements, residuals count by the length on which they vary.
-                length = locality(here.coordinates, problem.survey.rough, problem.domain)
+            if (length := self.length(residual, here)) is not None:
                 factor = length.square() * (1.0 if factor is None else factor)
             self.factors.append(None if factor is None else factor.to(device, dtype))
             self.blocks.append(Block(residual, here.to(dtype, device)))
+
+    def length(self, residual: Residual, points: Points) -> Tensor | None:
+        """Give the length on which solutions vary at points, by which residuals count where coefficients peak.
+
+        As in error estimates for finite elements, those of equations count by the length, fluxes by its root (the
+        points of conditions crowd as its inverse, without importance), and values as they are.
+
+        Args:
+            residual: the residual.
+            points: n points of it.
+
+        Returns:
+            Numbers up to one, shape ``(n,)``; None where all are one.
+        """
+        rough, whole = self.problem.survey.rough, isinstance(residual.region, Domain)
+        flux = isinstance(residual.region, Boundary) and points.rows is None and order(residual.derivatives.keys) > 0
+        return locality(points.coordinates.cpu(), rough, self.problem.domain) if rough and (whole or flux) else None
 
     def residuals(self, trial: Callable[[Any], Any]) -> list[Tensor]:
         """Evaluate the residual of each block, unweighted, one number a row."""

@@ -33,6 +33,8 @@ EDGE = 0.02
 """Part of a peak's width over which its values change by much only where they jump."""
 SHARP = 1e-6
 """Transitions narrower than this, in halfwidths, are jumps."""
+GROWS = 5.0
+"""Values of which a few, within a tenth of `SHARP`, are so many times larger than most are infinite."""
 FINEST = 1e-3
 """Jumps are resolved to this width, in halfwidths."""
 EVIDENT = 1e-6
@@ -133,12 +135,11 @@ class Look:
         return self._faint(data, inside, size.item()) or self._kinks(data, inside, size.item())
 
     def infinite(self, data: Callable[[Tensor], Tensor], spot: Spot) -> bool:
-        """Tell whether values grow without end towards a place."""
-        away = torch.randn(LOCAL, len(spot.centre), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        away = self.unit * away / away.norm(dim=1, keepdim=True)
-        near, far = (self._within(spot.centre + length * away) for length in (SHARP / 10, 10 * SHARP))
-        near, far = (data(x[self.domain.contains(x)]).abs() for x in (near, far))
-        return bool(len(near) and len(far)) and not near.max() < 10 * far.max()
+        """Tell whether values grow without end towards a place: a few of them are far above most others near it."""
+        away = 2 * torch.rand(LOCAL, len(spot.centre), generator=torch.Generator().manual_seed(0)).double() - 1
+        x = self._within(spot.centre + SHARP / 10 * self.unit * away)
+        sizes = data(x[self.domain.contains(x)]).abs()
+        return bool(len(sizes)) and not sizes.max() < GROWS * sizes.quantile(0.75)
 
     def _sharp(self, data: Callable[[Tensor], Tensor], peak: Spot) -> bool:
         """Tell whether values around a peak change over a small part of its width by much of what they do at all."""

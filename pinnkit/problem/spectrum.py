@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Points
+from ..domains import Feature, Points
 from ..errors import InputError
 from ..jets import LAPLACIAN, Key
 from .energy import second_order
@@ -70,9 +70,7 @@ class Spectrum:
         ]
         points = Points(torch.cartesian_prod(*axes).reshape(-1, d), problem.coordinates.names)
         window = _product_window([torch.hann_window(n, dtype=torch.float64) for n in counts])
-        for feature in problem.survey.features:  # they have functions of their own
-            away = feature.distance(points.coordinates) / HIDDEN
-            window = window * -torch.expm1(-0.5 * away.square()).reshape(window.shape)
+        window = _without(problem.survey.features, points, window)  # they have functions of their own
         omegas = [
             2 * math.pi * torch.fft.fftfreq(n, d=((high - low) / n).item(), dtype=torch.float64)
             for n, (low, high) in zip(counts, bounds.T, strict=True)
@@ -87,7 +85,8 @@ class Spectrum:
         for amplitude in found:
             if amplitude is not None and amplitude.max() > ROUNDING * prescribed * window.sum():
                 total += amplitude / amplitude.max()
-        oscillating = _oscillating(problem, points, window, omega)
+        # A place that nodes of integrals must see is no oscillation either.
+        oscillating = _oscillating(problem, points, _without(problem.survey.integrated, points, window), omega)
         self.oscillating = bool(oscillating)
         for amplitude in oscillating:
             total += amplitude / amplitude.max()
@@ -181,6 +180,13 @@ def _quotient(spectrum: Tensor, symbol: Tensor, highest: int, omega: Tensor) -> 
     return amplitude if amplitude.max() > 0 else None
 
 
+def _without(features: Sequence[Feature], points: Points, window: Tensor) -> Tensor:
+    for feature in features:
+        away = feature.distance(points.coordinates) / HIDDEN
+        window = window * -torch.expm1(-0.5 * away.square()).reshape(window.shape)
+    return window
+
+
 def _oscillating(problem: Problem, points: Points, window: Tensor, omega: Tensor) -> list[Tensor]:
     """Give the spectra of oscillating coefficients and of their squares: they multiply what they make once more."""
     residuals = [*problem.equations, *problem.factors, *problem.energies]
@@ -191,8 +197,8 @@ def _oscillating(problem: Problem, points: Points, window: Tensor, omega: Tensor
             spectra = [_transform(part - part.mean(), window).abs() for part in (away, away.square())]
             lowest = torch.stack([axis[axis > 0].min() for axis in omega.abs().mT])
             loud = omega[spectra[0] > LOUD * spectra[0].max()].abs().amax(0)
-            if all(torch.isfinite(s).all() and s.any() for s in spectra) and (loud > PERIODS * lowest).any():
-                found += spectra
+            if torch.isfinite(spectra[0]).all() and spectra[0].any() and (loud > PERIODS * lowest).any():
+                found += [spectrum for spectrum in spectra if spectrum.any()]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ class Sight:
         peak: whether it may lie between points.
         coefficient: whether it is one of what unknowns are multiplied by.
         sharp: whether it is a peak whose values jump at its edge.
+        inside: whether it is of an equation, a weak form or an energy, not of a condition.
     """
 
     feature: Feature | None
@@ -46,6 +48,7 @@ class Sight:
     peak: bool
     coefficient: bool = False
     sharp: bool = False
+    inside: bool = False
 
 
 class Survey:
@@ -100,19 +103,25 @@ class Survey:
         for sight in self.sights:
             new = sight.feature
             # Nodes of integrals would not tell functions inside from each other.
-            if new is None or len(kept) >= MOST or sight.coefficient and (self.problem.weak or self.problem.energies):
+            if new is None or len(kept) >= MOST or new in self.integrated:
                 continue
             if all(old.distance(new.centre[None]).item() > 3 or old.codimension > new.codimension for old in kept):
                 kept.append(new)
         return kept
 
     @property
+    def integrated(self) -> list[Feature]:
+        """The places where coefficients of weak forms and energies vary."""
+        return self._varying if self.problem.weak or self.problem.energies else []
+
+    @property
     def rough(self) -> list[Feature]:
-        """The places where coefficients of equations vary: there large residuals may mean small errors."""
-        if self.problem.weak or self.problem.energies:
-            return []
-        seen = [*self.sights, *self.late]
-        return [sight.feature for sight in seen if sight.coefficient and sight.feature is not None]
+        """The places where coefficients of equations and conditions vary: small residuals may be large errors."""
+        return [] if self.problem.weak or self.problem.energies else self._varying
+
+    @property
+    def _varying(self) -> list[Feature]:
+        return [s.feature for s in [*self.sights, *self.late] if s.coefficient and s.feature is not None]
 
     @property
     def sharp(self) -> bool:
@@ -120,10 +129,10 @@ class Survey:
         return bool(self.rough) and any(sight.coefficient and sight.sharp for sight in [*self.sights, *self.late])
 
     def again(self) -> list[Sight]:
-        """Look at equations again, at `AGAIN` fresh points and once only, for what the first look has missed."""
+        """Look at equations again, at `AGAIN` fresh points, for what the first look has missed; give it each time."""
         if self.domain.dimension not in NARROW or self._looked:
-            return []
-        self._looked, known = True, [sight.text for sight in self.sights]
+            return self.late
+        self._looked, found = True, []
         # In the box around the domain, as `Spectrum` does: only what is remarkable must be inside.
         (low, high), generator = self.domain.bounds, torch.Generator().manual_seed(1)
         shape = (AGAIN[len(low)], len(low))
@@ -136,11 +145,17 @@ class Survey:
                 continue
             usual = here.median()
             more = points[(there - usual).abs() > LARGER * (here - usual).abs().max()]
-            if len(more := more[self.domain.contains(more)]):
-                seen = Survey(self.problem, more).sights
-                self.late += [sight for sight in seen if sight.text not in known]
-                break
+            found.append(more[self.domain.contains(more)])
+        if found and len(more := torch.cat(found)):
+            self.late = [sight for sight in Survey(self.problem, more).sights if not self._known(sight)]
         return self.late
+
+    def _known(self, sight: Sight) -> bool:
+        """Tell whether something was seen at a place before, or in the same words."""
+        if sight.feature is None:
+            return sight.text in [old.text for old in self.sights]
+        known = [*self.problem.features, *(old.feature for old in self.sights if old.feature is not None)]
+        return any(old.distance(sight.feature.centre[None]).item() <= 3 for old in known)
 
     def _whole(self, residual: Residual, x: Tensor) -> Tensor:
         """Evaluate a residual for unknowns and derivatives that are the same everywhere."""
@@ -182,7 +197,7 @@ class Survey:
             return []
         if known is not None:
             spots = [spot for spot in spots if not self.look.infinite(data, spot)]
-        return [replace(self._sight(start, spot), coefficient=known is not None) for spot in spots]
+        return [replace(self._sight(start, spot), coefficient=known is not None, inside=True) for spot in spots]
 
     def _source(self, residual: Residual) -> Callable[[Tensor], Tensor]:
         """Give the source of a residual as a function of points; of an energy, the sum of its slopes."""
@@ -237,7 +252,10 @@ class Survey:
             if any(residual is density for density in self.problem.energies):
                 # The slopes of an energy at zero are sources.
                 zero = raw.linearise(raw.zero(points), points)[1]
-                found = {u: {k: slope - zero[u][k] for k, slope in own.items()} for u, own in found.items()}
+                found = {
+                    u: {k: slope - zero[u][k].nan_to_num(0.0, 0.0, 0.0) for k, slope in own.items()}
+                    for u, own in found.items()
+                }
             return found
 
         def slope(unknown: str, key: Key, x: Tensor) -> Tensor:
@@ -255,8 +273,12 @@ class Survey:
         ]
 
     def _made_up(self, residual: Residual, x: Tensor) -> Values:
-        """Give the same value everywhere: only the data may vary."""
-        return {u: {k: torch.full_like(x[:, 0], 0.7) for k in keys} for u, keys in residual.keys.items()}
+        """Give each the same value everywhere: only the data may vary, and no two cancel."""
+        numbers = itertools.count(1)
+        return {
+            u: {k: torch.full_like(x[:, 0], 0.5 + 0.618 * next(numbers) % 1) for k in keys}
+            for u, keys in residual.keys.items()
+        }
 
     def _name(self, unknown: str, key: Key) -> str:
         name = key if isinstance(key, str) else "".join(self.domain.names[axis] for axis in key)
@@ -316,6 +338,7 @@ class Survey:
                 for unknown, key, slope, values in self.slopes(residual, inside, partial(self._place, side)):
                     start = f"the coefficient of {self._name(unknown, key)} in {residual.name} has"
                     spots = side.look.spots(slope, inside, known=values)
+                    spots = [spot for spot in spots if not side.look.infinite(slope, spot)]
                     found += [replace(self._sight(start, side.seen(spot)), coefficient=True) for spot in spots]
         for residual, side, data, inside in looks:
             spots = side.look.spots(data, inside, FAINT * largest[str(residual.keys)])

@@ -86,6 +86,20 @@ def test_points_crowded_around_a_feature_keep_the_loss_a_mean_over_the_domain(sa
     assert [square.mean().item() for square in training.squares()][1] != pytest.approx(whole[1], rel=0.05)
 
 
+@pytest.mark.parametrize("sampling", [Resample(every=1), RAD(every=1), RAD(every=1, importance=False), RAR(every=1)])
+def test_residuals_at_the_peak_of_a_coefficient_count_little_wherever_points_are_drawn(sampling):
+    line, film = pk.Interval(0, 1), lambda p: 1e4 * ((p.x - 0.4).abs() < 1e-3)
+    problem = pk.Problem(
+        domain=line, unknowns="u", equations={"a": lambda u, p: -u.xx + film(p) * u},
+        conditions=[pk.Dirichlet(u=1.0, on=line.boundary)],
+    )  # fmt: skip
+    training = Training(task(problem), 400, 2, sampling=sampling)
+    assert training.refresh(1)
+    factor = training.collocation.factors[0]
+    near = (training.blocks[0].points.coordinates[:, 0] - 0.4).abs() < 1e-3
+    assert near.any() and factor[near].max() < 1e-2 * factor.max()
+
+
 def test_points_of_rad_have_the_density_that_is_asked_for():
     training = trained(RAD(every=1, k=2.0, c=0.5, candidates=50), n=400)
     training.refresh(1)

@@ -238,3 +238,53 @@ def test_a_jump_in_a_strong_form_is_no_answer():
 def test_a_march_without_a_window_is_an_error():
     solution = pk.solve(pk.load_problem("burgers", {}), method=pk.TimeMarching(), budget="1steps")
     assert not solution.status.usable
+
+
+def needle(p):
+    """A million within a thousandth of (0.37, 0.61), which a first look at the data misses."""
+    return 1e6 * ((p.x - 0.37) ** 2 + (p.y - 0.61) ** 2 < 1e-6)
+
+
+def test_every_solve_is_told_what_is_seen_late():
+    problem = stated(SQUARE, lambda u, p: -u.laplacian - needle(p) - 1, pk.Dirichlet(u=0.0, on=B))
+    method = pk.LeastSquares(start_size=100, max_size=100)
+    for _ in range(2):
+        solution = pk.solve(problem, method=method, tolerance=0.5)
+        assert solution.status is Status.UNRESOLVED and "seen late: the source" in solution.reason
+
+
+def test_an_energy_remembers_what_was_seen_late():
+    problem = pk.Problem(
+        domain=SQUARE, unknowns="u", energy=lambda u, p: (u.x**2 + u.y**2) / 2 + needle(p) * u**2 - u,
+        conditions=[pk.Dirichlet(u=0.0, on=B, hard=True)],
+    )  # fmt: skip
+    solution = pk.solve(problem, method=pk.Ritz(60, 240), tolerance=0.1)
+    assert solution.status is Status.UNRESOLVED and "farther apart" in solution.reason
+    assert "chart" not in solution.trial.space.title
+
+
+@pytest.mark.parametrize(
+    ("breaks", "seen"), [({}, True), ({"y": [0.5]}, True), ({"x": [0.437]}, True), ({"x": [0.4369, 0.4371]}, False)]
+)
+def test_breaks_on_both_sides_of_a_film_let_nodes_see_it(breaks, seen):
+    film = lambda p: torch.where((p.x - 0.437).abs() < 1e-4, 1e-3 + 0 * p.x, 1 + 0 * p.x)  # noqa: E731
+    form = pk.Weak(lambda u, v, p: film(p) * (u.x * v.x + u.y * v.y), breaks=breaks)
+    problem = pk.Problem(
+        domain=SQUARE, unknowns="u", weak=form,
+        conditions=[pk.Dirichlet(u=0.0, on=B["left"]), pk.Dirichlet(u=1.0, on=B["right"])],
+    )  # fmt: skip
+    trial = Task(problem).typical
+    verdict = examine(trial, Task(problem), 1e-3)
+    assert (verdict.status is Status.UNRESOLVED and "farther apart" in verdict.reason) is seen
+
+
+def test_residuals_count_by_the_length_on_which_solutions_vary():
+    def rate(p):
+        return 1e4 * ((p.x - 0.4) ** 2 + (p.y - 0.4) ** 2 < 2e-4)
+
+    problem = stated(SQUARE, lambda u, p: -u.laplacian + rate(p) * u - 1, pk.Dirichlet(u=0.0, on=B))
+    made = Task(problem).collocation(400, 200, torch.Generator().manual_seed(0))
+    inside, edge = made.factors
+    x = made.blocks[0].points.coordinates
+    near = (x - 0.4).norm(dim=1) < 0.01
+    assert inside[near].max() < 1e-2 * inside.max() and edge is None  # prescribed values count as they are

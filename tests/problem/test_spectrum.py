@@ -144,3 +144,25 @@ def test_fast_data_on_a_long_axis_are_not_taken_for_slow_ones():
     likely = spectrum.frequencies[spectrum.probability > 0.5]
     assert (likely[:, 2].abs() - math.pi).abs().min() < 0.1
     assert likely[:, 2].abs().median() > 2.5
+
+
+@pytest.mark.parametrize("waves", [10, 60])
+def test_an_oscillating_coefficient_and_its_square_count(waves):
+    def wave(p):
+        return torch.sin(2 * PI * waves * p.x)
+
+    found = spectrum(pk.Interval(0, 1), lambda u, p: u.xx + 50 * wave(p) * u - 1)
+    assert found.oscillating
+    for factor in (1, 2):
+        assert (found.frequencies.abs() - 2 * PI * waves * factor).abs().min() <= found.cell
+    assert not spectrum(pk.Interval(0, 1), lambda u, p: u.xx + (2 + torch.sin(3 * p.x)) * u - 1).oscillating
+
+
+def test_a_laminate_oscillates_although_its_square_does_not():
+    laminate = lambda p: torch.where(torch.sin(80 * PI * p.x) > 0, 1 + 0 * p.x, 2 + 0 * p.x)  # noqa: E731
+    line = pk.Interval(0, 1)
+    problem = pk.Problem(
+        domain=line, unknowns="u", weak=lambda u, v, p: laminate(p) * u.x * v.x - v,
+        conditions=[pk.Dirichlet(u=0.0, on=line.boundary)],
+    )  # fmt: skip
+    assert Spectrum(problem).oscillating

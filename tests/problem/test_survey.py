@@ -302,5 +302,16 @@ def test_what_is_too_small_for_a_first_look_is_seen_by_a_second():
     assert not survey.sights and not survey.rough
     (late,) = survey.again()
     assert late.coefficient and (late.feature.centre - torch.tensor([0.37, 0.61])).norm() < 2e-4
-    assert survey.again() == [] and survey.late == [late] and survey.rough == [late.feature]
+    assert survey.again() == survey.late == [late] and survey.rough == [late.feature]
     assert not survey.features  # spaces that are drawn again are those that there were
+
+
+def test_made_up_values_do_not_cancel_what_is_multiplied():
+    film = lambda p: 1e4 * ((p.x - 0.4).abs() < 3e-3)  # noqa: E731
+    problem = pk.Problem(
+        domain=LINE, unknowns="u w", conditions=[pk.Dirichlet(u=0.0, w=1.0, on=LINE.boundary)],
+        equations={"a": lambda u, w, p: -u.xx + film(p) * (u - w), "b": lambda w: w.xx},
+    )  # fmt: skip
+    assert [s.text[:24] for s in problem.survey.sights] == ["the coefficient of u in ", "the coefficient of w in "]
+    whole = problem.survey._whole(problem.equations[0], torch.tensor([[0.4], [0.5]]).double())
+    assert whole[0].abs() > 1e3 > 10 * whole[1].abs()

@@ -31,14 +31,14 @@ def solve_least_squares(matrix: Tensor, side: Tensor) -> tuple[Tensor, float]:
 
 
 def triangular_factor(
-    matrix: Tensor, side: Tensor | None = None, ridge: float | None = None
+    matrix: Tensor, side: Tensor | None = None, ridge: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """Factor a matrix, with its columns scaled to norm one and a ridge below: the R of Q R.
 
     Args:
         matrix: shape ``(rows, columns)``, rows >= columns.
         side: a last column of the factored matrix, shape ``(rows,)``, neither scaled nor with a ridge.
-        ridge: relative to the scaled columns; None for one at the level of rounding.
+        ridge: relative to the scaled columns, and no less than rounding.
 
     Returns:
         R, square, and what the columns of the matrix were divided by.
@@ -50,5 +50,5 @@ def triangular_factor(
     torch.div(matrix, scale, out=stacked[:rows, :n])
     if side is not None:
         stacked[:rows, n] = side
-    stacked[rows:, :n].fill_diagonal_(torch.finfo(matrix.dtype).eps * math.sqrt(rows) if ridge is None else ridge)
+    stacked[rows:, :n].fill_diagonal_(max(ridge, torch.finfo(matrix.dtype).eps * math.sqrt(rows)))
     return torch.linalg.qr(stacked, mode="r").R, scale

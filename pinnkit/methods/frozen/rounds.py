@@ -187,7 +187,8 @@ class Rounds(ABC):
             numerical = max(numerical, max(BOUND, best[0]) * best[0])
         if not problem.energies and best[0] > CLEAR:
             numerical = max(numerical, rough(self.task) * residual)
-        if not self.round and self.space.spectral and self.task.spectrum.oscillating:
+        first = not self.round and self.grows and self._size(0) < self.method.max_size
+        if first and best[0] > CLEAR and self.space.spectral and self.task.spectrum.oscillating:
             numerical = max(numerical, UNTOLD)
         if self.geometric is None and numerical < SETTLED:
             self.geometric = geometric_error(self.trial, self.task)
@@ -310,7 +311,7 @@ class Rounds(ABC):
         """Continue from a state: spaces are drawn again from the seed, heads are taken from the state."""
         for name in STATE:
             setattr(self, name, state[name])
-        if state["late"]:
+        if state.get("late"):
             self.task.problem.survey.again()
         features = tuple(Feature.found(centre.cpu(), frame.cpu()) for centre, frame in state["features"])
         self._resolve(features[: self.resolved])

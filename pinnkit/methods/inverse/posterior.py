@@ -62,8 +62,9 @@ class Weighing:
         """Evaluate M, chi squared and P of a function."""
         total = {"model": 0.0, "data": 0.0, "prior": 0.0}
         found = self.collocation.residuals(function)
-        for kind, block, r in zip(self.kinds, self.collocation.blocks, found, strict=True):
-            total[kind] += (block.weight**2 * r.square().mean()).item()
+        parts = zip(self.kinds, self.collocation.blocks, found, self.collocation.factors, strict=True)
+        for kind, block, r, factor in parts:
+            total[kind] += (block.weight**2 * (r.square() * (1.0 if factor is None else factor)).mean()).item()
         return total
 
 
