@@ -102,7 +102,7 @@ def resolved(stop: Stop, estimate: float | None, task: Task) -> Stop:
     Returns:
         The stop; unresolved where the method has nothing more to offer.
     """
-    sights = task.problem.survey.sights
+    sights = [*task.problem.survey.sights, *task.problem.survey.late]
     if not sights or estimate is None or estimate < UNRESOLVED:
         return stop
     if stop.status not in (Status.STALLED, Status.BUDGET_SPENT):
@@ -118,8 +118,8 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     Residuals are evaluated at up to `FRESH` times as many points as a least-squares solution would use, as `NUMBERS`
     allows, and the largest one is searched for from the worst of these. If they are much larger there than where they
     were made small, the error is estimated anew, with points and functions at the worst place, and the result is
-    unresolved if that is much larger than what was claimed. The sources were sampled at 2^17 points before. (Our
-    choice.)
+    unresolved if that is much larger than what was claimed. Sources and coefficients, which were sampled at 2^17 points
+    before, are looked at once more; what is seen only then makes the result unresolved. (Our choice.)
 
     Args:
         trial: the trial function.

@@ -110,7 +110,7 @@ class Collocation:
         features = [*problem.survey.features, *features]
         self.problem = problem
         self.blocks: list[Block | WeakBlock] = []
-        # Factors of the squared residuals, a number or one for each row: adaptive weights and importance.
+        # Factors of the squared residuals, a number or one for each row: adaptive weights, importance, lengths.
         self.factors: list[Tensor | None] = []
         drawn = []
         if problem.weak:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Feature, Points
+from ..domains import Points
 from ..errors import InputError
 from ..jets import LAPLACIAN, Key
 from .energy import second_order
@@ -70,7 +70,9 @@ class Spectrum:
         ]
         points = Points(torch.cartesian_prod(*axes).reshape(-1, d), problem.coordinates.names)
         window = _product_window([torch.hann_window(n, dtype=torch.float64) for n in counts])
-        window = _without(problem.survey.features, points, window)  # they have functions of their own
+        for feature in problem.survey.features:  # they have functions of their own
+            away = feature.distance(points.coordinates) / HIDDEN
+            window = window * -torch.expm1(-0.5 * away.square()).reshape(window.shape)
         omegas = [
             2 * math.pi * torch.fft.fftfreq(n, d=((high - low) / n).item(), dtype=torch.float64)
             for n, (low, high) in zip(counts, bounds.T, strict=True)
@@ -85,8 +87,7 @@ class Spectrum:
         for amplitude in found:
             if amplitude is not None and amplitude.max() > ROUNDING * prescribed * window.sum():
                 total += amplitude / amplitude.max()
-        # A place that nodes of integrals must see is no oscillation either.
-        oscillating = _oscillating(problem, points, _without(problem.survey.integrated, points, window), omega)
+        oscillating = _oscillating(problem, points, window, omega)
         self.oscillating = bool(oscillating)
         for amplitude in oscillating:
             total += amplitude / amplitude.max()
@@ -178,13 +179,6 @@ def _quotient(spectrum: Tensor, symbol: Tensor, highest: int, omega: Tensor) -> 
     floor = symbol[symbol > 0].min().clamp_min(symbol.max() * (cell / omega.abs().max()) ** highest)
     amplitude = spectrum / (symbol + floor)
     return amplitude if amplitude.max() > 0 else None
-
-
-def _without(features: Sequence[Feature], points: Points, window: Tensor) -> Tensor:
-    for feature in features:
-        away = feature.distance(points.coordinates) / HIDDEN
-        window = window * -torch.expm1(-0.5 * away.square()).reshape(window.shape)
-    return window
 
 
 def _oscillating(problem: Problem, points: Points, window: Tensor, omega: Tensor) -> list[Tensor]:

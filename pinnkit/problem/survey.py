@@ -103,25 +103,21 @@ class Survey:
         for sight in self.sights:
             new = sight.feature
             # Nodes of integrals would not tell functions inside from each other.
-            if new is None or len(kept) >= MOST or new in self.integrated:
+            if new is None or len(kept) >= MOST or sight.coefficient and self._integrals:
                 continue
             if all(old.distance(new.centre[None]).item() > 3 or old.codimension > new.codimension for old in kept):
                 kept.append(new)
         return kept
 
     @property
-    def integrated(self) -> list[Feature]:
-        """The places where coefficients of weak forms and energies vary."""
-        return self._varying if self.problem.weak or self.problem.energies else []
-
-    @property
     def rough(self) -> list[Feature]:
         """The places where coefficients of equations and conditions vary: small residuals may be large errors."""
-        return [] if self.problem.weak or self.problem.energies else self._varying
+        seen = [] if self._integrals else [*self.sights, *self.late]
+        return [sight.feature for sight in seen if sight.coefficient and sight.feature is not None]
 
     @property
-    def _varying(self) -> list[Feature]:
-        return [s.feature for s in [*self.sights, *self.late] if s.coefficient and s.feature is not None]
+    def _integrals(self) -> bool:
+        return bool(self.problem.weak or self.problem.energies)
 
     @property
     def sharp(self) -> bool:

@@ -56,7 +56,7 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
         "device": task.device,
         "peak_memory_bytes": peak_memory(task.device),
     }
-    if sights := task.problem.survey.sights:
+    if sights := [*task.problem.survey.sights, *task.problem.survey.late]:
         metrics["features"] = [sight.text for sight in sights]
     if len(errors) > 1:
         metrics["errors"] = errors
