@@ -136,11 +136,11 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     if (found := nothing(trial, task)) is not None:
         return found
     points, boundary_points = collocation_sizes(trial, task, 4.0)
-    missed = Verdict(None, "")
+    unseen = Verdict(None, "")
     if task.problem.energies or task.problem.weak:
-        missed = _missed(task, points)
-        if task.problem.energies or missed.status is not None:
-            return missed
+        unseen = missed(task, trial)
+        if task.problem.energies or unseen.status is not None:
+            return unseen
     more = max(1, min(FRESH, NUMBERS // max(1, points * trial.space.size)))
     if task.problem.weak:
         more = 1  # its rows are test functions, and its quadrature is exact for finer ones already
@@ -150,7 +150,7 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     if not math.isfinite(residual):
         return Verdict(None, "", math.inf)
     least = (rough(task) or ROUGH) * residual
-    least = max(least, missed.error)
+    least = max(least, unseen.error)
     hidden = _hidden(trial, task, fresh.blocks, values)
     larger = solved is not None and residual > LARGER * max(solved, torch.finfo(task.dtype).eps)
     largest = hidden or (_worst(task, fresh, values) if larger and not task.problem.weak else None)
@@ -174,9 +174,10 @@ def _taken(sight: Sight, task: Task) -> bool:
     return any(old.distance(sight.feature.centre[None]).item() <= 3 for old in task.features)
 
 
-def _missed(task: Task, nodes: int) -> Verdict:
-    """Judge integrals by whether their quadrature nodes can miss a peak of their data."""
+def missed(task: Task, trial: Trial) -> Verdict:
+    """Judge a weak form or an energy by whether its quadrature nodes can miss a peak of its data."""
     domain, weak = task.problem.domain, bool(task.problem.weak)
+    nodes = collocation_sizes(trial, task, 4.0)[0]
     nodes = nodes * NODES // len(task.problem.unknowns) if weak else nodes
     apart = (domain.bounds[1] - domain.bounds[0]) * nodes ** (-1 / domain.dimension)
     error = 0.0

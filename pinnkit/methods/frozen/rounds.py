@@ -20,7 +20,7 @@ from ...spaces.space import whole
 from ..error_estimate import apart, difference, explained_error, geometric_error, sampled
 from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
-from ..verification import BOUND, examine, rough
+from ..verification import BOUND, examine, missed, rough
 from .contradiction import contradiction
 from .head import solve_head
 from .kantorovich import ambiguous
@@ -187,6 +187,8 @@ class Rounds(ABC):
             numerical = max(numerical, max(BOUND, best[0]) * best[0])
         if not problem.energies and best[0] > CLEAR:
             numerical = max(numerical, rough(self.task) * residual)
+        if problem.energies or problem.weak:
+            numerical = max(numerical, missed(self.task, self.trial).error)
         first = not self.round and self.grows and self._size(0) < self.method.max_size
         if first and best[0] > CLEAR and self.space.spectral and self.task.spectrum.oscillating:
             numerical = max(numerical, UNTOLD)
