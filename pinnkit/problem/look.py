@@ -28,7 +28,8 @@ FILLS = 0.42
 STEPS, RESOLVED = 0.05, 3.0
 """Step of differences, in views; a transition has been seen to its width when it is this many steps wide."""
 WIDER, TINY = 4.0, 0.3
-"""A second length for fourth differences; what they show is a peak where it is narrower than this part of what is."""
+"""A second length for fourth differences; what they show is a peak where it is narrower than this part of
+what is, and a transition of a coefficient matters."""
 EDGE = 0.02
 """Part of a peak's width over which its values change by much only where they jump."""
 SHARP = 1e-6

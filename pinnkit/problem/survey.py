@@ -16,7 +16,7 @@ from ..domains import Boundary, Domain, Feature, Points
 from ..errors import InputError
 from ..jets import LAPLACIAN, Key
 from .energy import second_order
-from .look import EVIDENT, FAINT, MOST, RARE, SAMPLES, Look, Spot
+from .look import EVIDENT, FAINT, MOST, RARE, SAMPLES, TINY, Look, Spot
 from .residual import Residual, Values, order
 from .sides import NARROW, ON_BOUNDARY, Side
 
@@ -192,8 +192,12 @@ class Survey:
         except InputError:  # they have no values at some points
             return []
         if known is not None:
-            spots = [spot for spot in spots if not self.look.infinite(data, spot)]
+            spots = [spot for spot in spots if self._abrupt(spot) and not self.look.infinite(data, spot)]
         return [replace(self._sight(start, spot), coefficient=known is not None, inside=True) for spot in spots]
+
+    def _abrupt(self, spot: Spot) -> bool:
+        """Tell whether a coefficient varies faster there than one space follows; solutions are smoother than it is."""
+        return spot.kind != "transition" or spot.widths.min().item() < TINY * self.look.narrow
 
     def _source(self, residual: Residual) -> Callable[[Tensor], Tensor]:
         """Give the source of a residual as a function of points; of an energy, the sum of its slopes."""
