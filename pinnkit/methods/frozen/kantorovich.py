@@ -45,7 +45,7 @@ def ambiguous(trial: Trial, task: Task) -> str | None:
 
 
 @torch.no_grad()
-def kantorovich(trial: Trial, task: Task, rows: float = ROWS) -> float:
+def kantorovich(trial: Trial, task: Task) -> float:
     r"""Give the number by which Newton and Kantorovich's theorem tells that there is a solution, and one only, nearby.
 
     Of all functions of the trial space, :math:`\phi` with :math:`|\phi| = 1` has the smallest residual
@@ -59,7 +59,6 @@ def kantorovich(trial: Trial, task: Task, rows: float = ROWS) -> float:
     Args:
         trial: a function that makes residuals least.
         task: its nonlinear problem.
-        rows: points for each function.
 
     Returns:
         The number; zero where the system is too large to be looked at, or residuals are not finite.
@@ -70,7 +69,7 @@ def kantorovich(trial: Trial, task: Task, rows: float = ROWS) -> float:
     """
     if trial.coefficients.numel() > LARGEST:
         return 0.0
-    made = task.collocation(*collocation_sizes(trial, task, rows), task.generator(5, 7))
+    made = task.collocation(*collocation_sizes(trial, task, ROWS), task.generator(5, 7))
     matrix, negative = made.system(trial, trial)
     x = validation_points(task.problem, POINTS).to(task.dtype, task.device).coordinates
     sizes = scales(trial(x), task) * math.sqrt(len(x))
