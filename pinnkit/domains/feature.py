@@ -16,6 +16,8 @@ from .domain import Domain
 RADII, BRIDGE, ITERATIONS = 1024, 2**12, 20
 SHARE = 0.5
 """Points around all features together, for each evenly distributed one. (Our choice.)"""
+NEAR = 3.0
+"""What is within so many widths is the same place. (Our choice.)"""
 
 
 class Feature:
@@ -98,6 +100,10 @@ class Feature:
     def distance(self, x: Tensor) -> Tensor:
         """Distance of points ``(n, d)`` in widths, ``(n,)``."""
         return ((x - self.centre.to(x)) @ self.frame.to(x).mT).norm(dim=1)
+
+    def holds(self, other: Feature) -> bool:
+        """Tell whether the centre of another one is within `NEAR` widths of this one."""
+        return self.distance(other.centre[None]).item() <= NEAR
 
     def farthest(self, bounds: Tensor) -> float:
         """Distance in widths of the farthest corner of a bounding box ``(2, d)``, two at least."""

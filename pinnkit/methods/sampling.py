@@ -145,7 +145,7 @@ class RAR:
         points, size, length = _candidates(training, self.candidates, generator)
         worst = size.topk(max(0, min(self.add, room, len(size)))).indices
         joined = torch.cat([old.coordinates, points[worst].coordinates])
-        factor = training.importance[0]
+        factor = training.factors[0]
         if factor is not None:
             added = factor.new_ones(len(worst)) if length is None else length[worst].square()
             factor = torch.cat([factor, added])
@@ -183,6 +183,6 @@ def _systematic(density: Tensor, n: int, generator: torch.Generator) -> Tensor:
 
 def _with_equations(training: Training, points: Points, factor: Tensor | None) -> Drawn:
     equations = len(training.task.problem.equations)
-    conditions = zip(training.blocks[equations:], training.importance[equations:], strict=True)
-    kept: Drawn = [(block.points, importance) for block, importance in conditions]
+    conditions = zip(training.blocks[equations:], training.factors[equations:], strict=True)
+    kept: Drawn = [(block.points, factor) for block, factor in conditions]
     return [(points, factor)] * equations + kept

@@ -74,7 +74,8 @@ class Training:
         self.discretisation = task.discretisation(points, boundary_points, task.generator(0, 1))
         self.estimates = {} if directions is None else self._estimates(directions)
         made = self.discretisation
-        self.importance = [*made.factors] if isinstance(made, Collocation) else []
+        # Of the squared residuals at their points: importance, and lengths where coefficients peak.
+        self.factors = [*made.factors] if isinstance(made, Collocation) else []
         self.balanced = [block.weight for block in self.blocks] if weights else []
         self.memory: dict[str, Any] = {}
         self.refreshed = -1
@@ -140,7 +141,7 @@ class Training:
     def squares(self) -> list[Tensor]:
         """Evaluate the squared residuals of each block, one a row, with all weights but those of `weights`."""
         found = self.collocation.residuals(self.trial)
-        parts = zip(self.blocks, found, self.importance, strict=True)
+        parts = zip(self.blocks, found, self.factors, strict=True)
         return [block.weight**2 * r.square() * (1.0 if factor is None else factor) for block, r, factor in parts]
 
     def refresh(self, step: int) -> bool:
@@ -164,17 +165,17 @@ class Training:
             self._weigh()
         return moved or weighed
 
-    def _place(self, points: list[Points], importance: list[Tensor | None]) -> None:
+    def _place(self, points: list[Points], factors: list[Tensor | None]) -> None:
         for block, here in zip(self.blocks, points, strict=True):
             block.points = here.to(self.task.dtype, self.task.device)
-        self.importance = importance
+        self.factors = factors
 
     @torch.no_grad()
     def _weigh(self) -> None:
         """Join importance and weights to the factors of the loss."""
         count = len(self.blocks)
         weights = self.weights.factors(self, self.memory) if self.weights and self.memory else [None] * count
-        pairs = zip(self.importance, weights, strict=True)
+        pairs = zip(self.factors, weights, strict=True)
         self.collocation.factors = [b if a is None else a if b is None else a * b for a, b in pairs]
 
     def state_dict(self) -> dict[str, Any]:
@@ -189,7 +190,7 @@ class Training:
         if self.sampling:
             points = [block.points for block in self.blocks]
             state["points"] = [[p.coordinates, p.normals, p.rows] for p in points]
-            state["importance"] = [*self.importance]
+            state["importance"] = [*self.factors]
         if self.weights:
             # Copies, because the next update may change them in place.
             state["weights"] = {"name": self.weights.name, "memory": _copied(self.memory)}
@@ -205,7 +206,7 @@ class Training:
             pairs = zip(self.blocks, state["points"], strict=True)
             # Replaced in place, because points of measurements carry what was measured.
             points = [replace(b.points, coordinates=x, normals=n, rows=r) for b, (x, n, r) in pairs]
-            self._place(points, state["importance"] or self.importance)
+            self._place(points, state["importance"] or self.factors)
         # Weights may have changed what blocks weigh, and find their memory in the state or begin anew.
         for block, weight in zip(self.blocks if self.weights else [], self.balanced, strict=True):
             block.weight = weight

@@ -171,7 +171,7 @@ def _taken(sight: Sight, task: Task) -> bool:
     """Tell whether what was seen late is a feature of a task, or is judged by the nodes of integrals."""
     if sight.feature is None or sight.coefficient and (task.problem.weak or task.problem.energies):
         return sight.feature is not None
-    return any(old.distance(sight.feature.centre[None]).item() <= 3 for old in task.features)
+    return any(old.holds(sight.feature) for old in task.features)
 
 
 def missed(task: Task, trial: Trial) -> Verdict:

@@ -98,14 +98,14 @@ class Survey:
 
     @cached_property
     def features(self) -> list[Feature]:
-        """The features given by the user, then those found that are no nearer than three widths to another one."""
+        """The features given by the user, then those found at places that no other one holds."""
         kept = list(self.problem.features)
         for sight in self.sights:
             new = sight.feature
             # Nodes of integrals would not tell functions inside from each other.
             if new is None or len(kept) >= MOST or sight.coefficient and self._integrals:
                 continue
-            if all(old.distance(new.centre[None]).item() > 3 or old.codimension > new.codimension for old in kept):
+            if not any(old.holds(new) and old.codimension <= new.codimension for old in kept):
                 kept.append(new)
         return kept
 
@@ -151,7 +151,7 @@ class Survey:
         if sight.feature is None:
             return sight.text in [old.text for old in self.sights]
         known = [*self.problem.features, *(old.feature for old in self.sights if old.feature is not None)]
-        return any(old.distance(sight.feature.centre[None]).item() <= 3 for old in known)
+        return any(old.holds(sight.feature) for old in known)
 
     def _whole(self, residual: Residual, x: Tensor) -> Tensor:
         """Evaluate a residual for unknowns and derivatives that are the same everywhere."""

@@ -235,7 +235,7 @@ def uniform(shape: tuple[int, ...], bound: float, generator: torch.Generator) ->
 
 def linear(inputs: int, outputs: int, generator: torch.Generator, bound: float) -> nn.Linear:
     """Make a float64 linear layer with uniform weights and zero bias, without the global generator."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, dtype=torch.float64)
+    layer = nn.Linear(inputs, outputs, device="meta")  # initialised by nobody; `skip_init` would import sympy
     layer.weight = uniform((outputs, inputs), bound, generator)
     layer.bias = nn.Parameter(torch.zeros(outputs, dtype=torch.float64))
     return layer

@@ -82,7 +82,7 @@ def test_points_crowded_around_a_feature_keep_the_loss_a_mean_over_the_domain(sa
     assert training.refresh(1)
     assert [square.mean().item() for square in training.squares()] == pytest.approx(whole, rel=0.02)
     assert training.loss().item() == pytest.approx(sum(whole), rel=0.02)
-    training.importance = [None, None]
+    training.factors = [None, None]
     assert [square.mean().item() for square in training.squares()][1] != pytest.approx(whole[1], rel=0.05)
 
 

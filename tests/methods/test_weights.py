@@ -172,7 +172,25 @@ def test_points_crowded_around_a_feature_do_not_change_the_means_over_slabs():
     training.refresh(0)
     squares = torch.tensor([0.25, 1.75, 4.75, 9.25], dtype=torch.float64) / 3
     before = torch.cat([squares.new_zeros(1), squares[:-1].cumsum(0)]) / squares.mean()
-    assert training.importance[0] is not None
+    assert training.factors[0] is not None
+    torch.testing.assert_close(training.memory["weights"], before.mul(-0.5).exp(), rtol=0.02, atol=0)
+
+
+def test_residuals_at_the_peak_of_a_coefficient_count_little_in_the_mean_of_their_slab():
+    made = pk.Interval(0, 1) * pk.Time(0, 2)
+    rate = lambda p: 1e3 * torch.exp(-(((p.t - 0.3) / 0.01) ** 2))  # noqa: E731
+    problem = pk.Problem(
+        domain=made, unknowns="u", equations={"rate": lambda u, p: u.t + rate(p) * u - 1},
+        conditions=[pk.Initial(u=0.0)],
+    )  # fmt: skip
+    training = in_time(Causal(eps=0.5, slabs=4), problem)
+    training.refresh(0)
+    grid = pk.Points(made.interior(2**15, torch.Generator().manual_seed(1)).coordinates, made.names)
+    lengths = training.collocation.length(problem.equations[0], grid).square()
+    slab = (2 * grid.coordinates[:, 1]).long()
+    losses = torch.stack([lengths[slab == k].mean() for k in range(4)])
+    assert losses[0] < 0.9 * losses[3]
+    before = torch.cat([losses.new_zeros(1), losses[:-1].cumsum(0)]) / losses.mean()
     torch.testing.assert_close(training.memory["weights"], before.mul(-0.5).exp(), rtol=0.02, atol=0)
 
 

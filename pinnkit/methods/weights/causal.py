@@ -72,8 +72,10 @@ class Causal:
             t = block.points.coordinates[:, -1]
             if i < len(problem.equations):
                 slab = _slab(t, start, end, self.slabs)
-                importance = training.importance[i]
-                share = torch.ones_like(square) if importance is None else importance
+                factor = training.factors[i]
+                share = torch.ones_like(square) if factor is None else factor
+                if (length := training.collocation.length(block.residual, block.points)) is not None:
+                    share = share / length.to(share).square()  # lengths are no part of a mean's weights
                 total, of = (torch.zeros_like(sums).index_add(0, slab, part) for part in (square, share))
                 sums += torch.where(of > 0, total / of, 0.0)
             elif (t == start).all():
