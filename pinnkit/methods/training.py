@@ -172,7 +172,7 @@ class Training:
 
     @torch.no_grad()
     def _weigh(self) -> None:
-        """Join importance and weights to the factors of the loss."""
+        """Join the factors of the points and the weights to those of the loss."""
         count = len(self.blocks)
         weights = self.weights.factors(self, self.memory) if self.weights and self.memory else [None] * count
         pairs = zip(self.factors, weights, strict=True)
