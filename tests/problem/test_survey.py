@@ -228,6 +228,19 @@ def test_a_peak_of_a_coefficient_is_found(sharp):
     assert survey.sharp is sight.sharp is sharp
 
 
+@pytest.mark.parametrize(("width", "seen"), [(3e-3, 0), (1e-3, 1)])
+def test_a_transition_of_a_coefficient_matters_where_one_space_cannot_follow_it(width, seen):
+    # Of a source the wider one matters, too: solutions are smoother than coefficients.
+    step = lambda p: 2 + torch.tanh((p.x - 0.45) / width)  # noqa: E731
+    assert len(reaction(step).survey.sights) == seen
+    line = pk.Interval(0, 1)
+    source = pk.Problem(
+        domain=line, unknowns="u", equations={"e": lambda u, p: -u.xx - step(p)},
+        conditions=[pk.Dirichlet(u=0.0, on=line.boundary)],
+    )  # fmt: skip
+    assert len(source.survey.sights) == 1
+
+
 def test_infinite_and_smooth_coefficients_are_no_peaks():
     radius = pk.Interval(0, 1, name="r")
     problem = pk.Problem(
