@@ -37,6 +37,13 @@ def test_it_says_how_it_ended_and_how_far_it_can_be_trusted(solution):
     assert solution.errors()["u"]["relative_l2"] == solution.relative_l2
 
 
+def test_its_residual_is_that_on_fresh_points(solution):
+    task = solution.task
+    elsewhere = task.collocation(3000, 500, task.generator(5, 5)).relative_residual(solution.trial)
+    assert solution.metrics["residual"] == pytest.approx(elsewhere, rel=0.5)
+    assert solution.metrics["residual"] != solution.metrics["loss"]  # that of the points it was solved on
+
+
 def test_it_is_a_function_of_arrays_and_of_tensors(solution):
     x = np.random.default_rng(0).random((5000, 2))
     values = solution(x)

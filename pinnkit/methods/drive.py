@@ -41,6 +41,7 @@ class Progress:
         history: one record a step.
         parameters: the values of the problem's trainable parameters, by name.
         note: what else happened in the last step.
+        residual: the relative residual on fresh points, where the last step was doubted.
     """
 
     steps: int = 0
@@ -51,6 +52,7 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
     parameters: dict[str, float] = field(default_factory=dict)
     note: str | None = None
+    residual: float | None = None
 
     def record(self) -> dict[str, Any]:
         """Give the step as a line of the history; parameters and note only where there are any."""
@@ -141,7 +143,7 @@ def drive(
                 if stop is None and budget.spent >= 1:
                     stop = Stop(Status.BUDGET_SPENT, f"the budget of {budget} is spent")
             progress.parameters = {p.name: p.item() for p in task.problem.trainable_parameters}
-            progress.note, again = again or step.note, None
+            progress.note, progress.residual, again = again or step.note, step.residual, None
             progress.history.append(progress.record())
             on_step(progress, budget)
             # Last, so that a signal changes nothing of what the step itself led to.

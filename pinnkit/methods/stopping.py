@@ -51,6 +51,7 @@ class Step:
         stop: set when the method is done.
         note: what else happened, for the history: a restart, or the next method's turn.
         checked: whether a stop has been doubted already, as `examine` does.
+        residual: the relative residual on fresh points, where that was done.
     """
 
     loss: float
@@ -59,6 +60,7 @@ class Step:
     stop: Stop | None = None
     note: str | None = None
     checked: bool = False
+    residual: float | None = None
 
 
 def diverged(loss: float) -> Step:

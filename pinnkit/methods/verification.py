@@ -59,12 +59,14 @@ class Verdict:
         reason: why, in words.
         error: the error is at least about this.
         features: places to be resolved: where the residual is largest, or what the data hid.
+        residual: the relative residual on fresh points; None where they were not looked at.
     """
 
     status: Status | None
     reason: str
     error: float = 0.0
     features: tuple[Feature, ...] = ()
+    residual: float | None = None
 
 
 def rough(task: Task) -> float:
@@ -155,7 +157,7 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     larger = solved is not None and residual > LARGER * max(solved, torch.finfo(task.dtype).eps)
     largest = hidden or (_worst(task, fresh, values) if larger and not task.problem.weak else None)
     if largest is None:
-        return Verdict(None, "", least)
+        return Verdict(None, "", least, residual=residual)
     name, size, feature = largest
     at = ", ".join(f"{n} = {v:.4g}" for n, v in zip(task.problem.domain.names, feature.centre.tolist(), strict=True))
     size_of_correction, unexplained = explained_error(trial, replace(task, features=(*task.features, feature)))
@@ -164,7 +166,7 @@ def examine(trial: Trial, task: Task, claimed: float, solved: float | None = Non
     error = max(least, size_of_correction) if told else least
     reason = f"the residual of {name} is {size:.1e} at {at}, far larger than where it was made small"
     status = Status.UNRESOLVED if error > max(WRONG * claimed, task.tolerance) else None
-    return Verdict(status, reason if status else "", error, (feature,))
+    return Verdict(status, reason if status else "", error, (feature,), residual)
 
 
 def _taken(sight: Sight, task: Task) -> bool:

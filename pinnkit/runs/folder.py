@@ -91,6 +91,7 @@ class RunFolder:
             "seconds": progress.seconds,
             "loss": progress.loss,
             "estimated_error": progress.estimated_error,
+            "residual": progress.residual,
             "stop": None if progress.stop is None else [progress.stop.status.value, progress.stop.reason],
         }
         save_state(self.checkpoint, entry, str(progress.steps))
@@ -112,6 +113,7 @@ class RunFolder:
         try:
             stop = None if entry["stop"] is None else Stop(Status(entry["stop"][0]), entry["stop"][1])
             progress = Progress(entry["steps"], entry["seconds"], entry["loss"], entry["estimated_error"], stop)
+            progress.residual = entry.get("residual")
             progress.history = [record for record in self._history() if record["step"] <= progress.steps]
             return entry["run"], progress
         except (LookupError, TypeError, ValueError) as error:

@@ -47,7 +47,7 @@ def measure(solution: Solution, run: Run, method: Method, outcome: Outcome) -> d
         "status": solution.status.value,
         "reason": solution.reason,
         "loss": progress.loss,
-        "residual": _residual(task, trial),
+        "residual": _residual(task, trial) if progress.residual is None else progress.residual,
         "estimated_error": last[-1] if last else None,
         **{norm: _largest([e[norm] for e in errors.values()]) for norm in NORMS},
         "amplification": amplification(trial, task),

@@ -203,10 +203,10 @@ class Rounds(ABC):
             if (clash := contradiction(self.task, about)) is not None:
                 return Step(best[0], 1, max(numerical, best[0]), Stop(Status.CONTRADICTORY, clash), checked=True)
         seconds = time.perf_counter() - started
-        stop = self._stop(numerical, seconds, budget)
+        stop, fresh = self._stop(numerical, seconds, budget), None
         if stop is not None and stop.status is not Status.DIVERGED:
-            numerical, stop = self._examined(stop, numerical, seconds, budget)
-        return Step(best[0], 1, self._error(numerical), stop, checked=True)
+            numerical, stop, fresh = self._examined(stop, numerical, seconds, budget)
+        return Step(best[0], 1, self._error(numerical), stop, checked=True, residual=fresh)
 
     def _error(self, numerical: float) -> float:
         """Give the error of the space and of the facets together."""
@@ -259,12 +259,12 @@ class Rounds(ABC):
 
     def _examined(
         self, stop: Stop, numerical: float, seconds: float, budget: Budget
-    ) -> tuple[float, Stop | None]:
+    ) -> tuple[float, Stop | None, float | None]:
         """Look at the solution with fresh eyes before the last word; what is found makes the next round better."""
         self.geometric = geometric_error(self.trial, self.task)
         verdict = examine(self.trial, self.task, self._error(numerical), self.residual)
         if verdict.status is Status.UNDETERMINED:
-            return verdict.error, Stop(verdict.status, verdict.reason)
+            return verdict.error, Stop(verdict.status, verdict.reason), None
         numerical = max(numerical, verdict.error, amplified(self.trial, self.task, self.residual))
         if self.task.problem.energies and self.round < TELLING:
             numerical = max(numerical, explained_error(self.trial, self.task)[0])
@@ -276,7 +276,7 @@ class Rounds(ABC):
         if again is not None and verdict.reason:
             status = verdict.status or again.status
             again = Stop(status, f"{again.reason}; {verdict.reason}")
-        return numerical, again
+        return numerical, again, verdict.residual
 
     def _resolve(self, features: tuple[Feature, ...]) -> None:
         """Put points and functions at features from now on."""
