@@ -71,6 +71,7 @@ from .spaces import LehmerNetwork as LehmerNetwork
 from .spaces import ModifiedMLP as ModifiedMLP
 from .spaces import ModuleSpace as ModuleSpace
 from .spaces import Patches as Patches
+from .spaces import Piecewise as Piecewise
 from .spaces import PirateNet as PirateNet
 from .spaces import PolarMap as PolarMap
 from .spaces import PositionalReLU as PositionalReLU

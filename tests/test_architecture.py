@@ -12,9 +12,10 @@ ROOMS = {
     "jets": {"errors"},
     "spaces": {"errors", "jets"},
     "domains": {"errors", "jets"},
+    "algebra": set(),
 }
 ROOMS["convolution"] = {"errors", "jets", "spaces"}
-ROOMS["problem"] = {"errors", "jets", "spaces", "domains"}
+ROOMS["problem"] = {"errors", "jets", "spaces", "domains", "algebra"}
 ROOMS["methods"] = ROOMS["problem"] | {"problem"}
 ROOMS["tomography"] = ROOMS["methods"] | {"methods", "convolution"}
 ROOMS["gallery"] = ROOMS["tomography"] | {"tomography", "options"}

@@ -1,5 +1,6 @@
 """Methods: ways to find the trial function, and the loop that they run in."""
 
+from ..algebra import solve_least_squares as solve_least_squares
 from .adam import Adam as Adam
 from .auto import Auto as Auto
 from .drive import Outcome as Outcome
@@ -11,7 +12,6 @@ from .error_estimate import energy_residual as energy_residual
 from .fallback import FallbackRun as FallbackRun
 from .frozen.continuation import Continuation as Continuation
 from .frozen.least_squares import LeastSquares as LeastSquares
-from .frozen.ridge import solve_least_squares as solve_least_squares
 from .frozen.ritz import Ritz as Ritz
 from .gauss_newton.method import GaussNewton as GaussNewton
 from .inverse.identification import Identification as Identification

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from ..domains import SpaceTime
+from ..spaces import Piecewise
 from .adam import Adam
 from .fallback import FallbackRun
 from .frozen.least_squares import LeastSquares
 from .frozen.ritz import Ritz
+from .frozen.rounds import Rounds
 from .gauss_newton.method import GaussNewton
 from .inverse.identification import Identification
 from .inverse.posterior import has_noise
 from .marching.time_marching import TimeMarching
 from .quasi_newton.lbfgs import LBFGS
 from .sequence import Sequence
-from .task import Method, Run, Task
+from .stopping import Status, Step
+from .task import Method, Run, Task, without_cells
+
+FAST = 2
+"""In up to so many dimensions the time of cells grows about linearly with their number."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,8 @@ class Auto:
     evolutions, and Ritz for quadratic energies.
 
     Where a frozen space fails (it stalls with an estimated error above one percent, or diverges) and budget is left,
-    all parameters are trained, and the better of the two solutions is kept.
+    all parameters are trained, and the better of the two solutions is kept. Where least squares is slow over one basis
+    for the whole of a box, cells with a basis each are tried before.
     """
 
     name = "auto"
@@ -40,6 +48,8 @@ class Auto:
         Returns:
             The method, and why in one line.
         """
+        if isinstance(task.space, Piecewise):
+            return LeastSquares(), "least squares joins the cells of the space"
         culprit, energy = task.problem.nonlinear, bool(task.problem.energies)
         steady = not isinstance(task.problem.domain, SpaceTime)
         training = self.fall_back(task)
@@ -73,4 +83,27 @@ class Auto:
         chosen, fallback = self.choose(task)[0], self.fall_back(task)
         run = chosen.start(task)
         # An inverse problem has no other method to fall back to; its parameters would have to be handed over, too.
-        return run if hasattr(run, "training") or has_noise(task.problem) else FallbackRun(run, chosen, fallback, task)
+        if hasattr(run, "training") or has_noise(task.problem) or isinstance(task.space, Piecewise):
+            return run
+        if isinstance(run, Rounds) and _in_cells(task):
+            run = FallbackRun(run, chosen, LeastSquares(), task, Piecewise(), partial(_slow, run, task))
+        return FallbackRun(run, chosen, fallback, task)
+
+
+def _in_cells(task: Task) -> bool:
+    """Tell whether a problem may be solved in cells: linear equations in a box, of whose data nothing sticks out."""
+    few = task.space is None and task.problem.domain.dimension <= FAST
+    # Charts at corners are functions of the whole box, so far.
+    return few and without_cells(task) is None and not task.charted
+
+
+def _slow(run: Rounds, task: Task, step: Step) -> str | None:
+    """Tell why a basis for the whole domain will not do: twice as many functions square the error, at best."""
+    error, size = step.estimated_error or 0.0, run.trial.space.size
+    if step.stop is not None:
+        # Cells may fit into a budget that the next round would not.
+        return step.stop.reason if step.stop.status in (Status.STALLED, Status.BUDGET_SPENT) else None
+    # Smaller ones say little, because frequencies are not met yet. (Our choice.)
+    if 4 * size >= run.largest and min(error, 1.0) ** (run.largest / size) > task.tolerance:
+        return f"estimated error {error:.1e} with {size} functions of the whole domain"
+    return None

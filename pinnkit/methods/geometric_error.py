@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from ..algebra import solve_least_squares
 from ..domains import Boundary, Points, simplices
 from ..domains.bent_facets import offsets
 from ..domains.mesh import MeshPiece, smooth
@@ -17,7 +18,6 @@ from ..problem.collocation import Block
 from ..problem.residual import order
 from ..problem.weak_system import WeakBlock
 from ..spaces import LRNN
-from .frozen.ridge import solve_least_squares
 from .scales import scales
 from .task import Task
 

@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..algebra import solve_least_squares
 from ..domains import Domain
 from ..problem import Block, validation_points
 from ..problem.collocation import constant
 from ..spaces import LRNN
 from .frozen.head import collocation_sizes
-from .frozen.ridge import solve_least_squares
 from .inverse.posterior import has_noise
 from .scales import POINTS, scales
 from .task import Task

@@ -9,13 +9,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..domains import Feature
-from ..problem import Collocation, EnergyIntegral, Problem, Spectrum, Trial
-from ..spaces import LRNN, Charts, CoreMap, CornerMap, Space
+from ..domains import Box, Domain, Feature, SpaceTime
+from ..errors import InputError
+from ..problem import CellCollocation, Collocation, EnergyIntegral, Problem, Spectrum, Trial
+from ..spaces import LRNN, Charts, CoreMap, CornerMap, Piecewise, Space
 from .stopping import Budget, Step
 
 FREQUENCIES = 4096
 TYPICAL = 100
+MOST = 3
+"""Cells are for so many dimensions."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,31 @@ class Task:
     device: str = "cpu"
     features: tuple[Feature, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Check that cells can be made, where the space asks for them.
+
+        Raises:
+            InputError: the domain is no box, the problem is not one of linear equations with data as smooth as
+                polynomials, or cells are part of another space.
+        """
+        if isinstance(self.space, Piecewise):
+            if why := without_cells(self):
+                raise InputError(f"{self.space.title} cannot solve this problem, because {why}; leave out the space.")
+        elif self.space is not None and any(isinstance(part, Piecewise) for part in self.space.modules()):
+            raise InputError(f"{self.space.title} would not join its cells: use the cells alone.")
+
+    def one_basis(self, method: str) -> None:
+        """Check that the space is one basis for the whole domain.
+
+        Args:
+            method: the method that needs one, for the message.
+
+        Raises:
+            InputError: it has cells, which nothing would join.
+        """
+        if isinstance(self.space, Piecewise):
+            raise InputError(f"{method} would not join cells; use least-squares with {self.space.title}.")
+
     @cached_property
     def spectrum(self) -> Spectrum:
         """The expected spectrum of the solution."""
@@ -49,7 +77,7 @@ class Task:
         """Give a space whose head alone is found its charts around cavities and corners, if there are any."""
         # Periodic axes are embedded before the space sees them, where a cavity is no ball any more.
         cavities = [] if self.problem.periodic_axes else self.problem.domain.cavities
-        helped = (space.frozen or space.spectral) and not isinstance(space, Charts)
+        helped = (space.frozen or space.spectral) and not isinstance(space, (Charts, Piecewise))
         corners: list[CornerMap | CoreMap] = [
             CornerMap(c.vertex, c.bisector, c.exponent, c.cut[0], c.radius, c.cut[1] < c.farthest)
             for c in self.problem.corners
@@ -59,6 +87,11 @@ class Task:
             features = (*self.problem.survey.features, *self.features)
             corners += [CoreMap(f.centre, f.frame, f.farthest(bounds), bounds) for f in features]
         return Charts(space, cavities, corners=corners) if (cavities or corners) and helped else space
+
+    @property
+    def charted(self) -> bool:
+        """Whether `suited` has charts to offer."""
+        return isinstance(self.suited(LRNN()), Charts)
 
     def generator(self, *stream: int) -> torch.Generator:
         """Give an independent source of random numbers for a named purpose of this task."""
@@ -96,6 +129,12 @@ class Task:
             return EnergyIntegral(self.problem, points, boundary_points, self.dtype, self.device)
         return self.collocation(points, boundary_points, generator)
 
+    def in_cells(self, space: Piecewise, oversampling: float, generator: torch.Generator) -> Collocation:
+        """Place collocation points in the cells of a space, with weights as those of `collocation`."""
+        made = CellCollocation(self.problem, space, oversampling, generator, self.dtype, self.device)
+        made.balance(self.typical)
+        return made
+
     def collocation(self, points: int, boundary_points: int, generator: torch.Generator) -> Collocation:
         """Sample collocation points, and weigh the conditions by the typical functions: alike in the whole task."""
         made = Collocation(
@@ -103,6 +142,27 @@ class Task:
         )
         made.balance(self.typical)
         return made
+
+
+def without_cells(task: Task) -> str | None:
+    """Tell in words why a problem cannot be solved in cells; None where it can."""
+    problem, domain = task.problem, task.problem.domain
+    box: Domain = domain.space if isinstance(domain, SpaceTime) else domain
+    if not isinstance(box, Box) or domain.dimension > MOST:
+        return f"cells are those of a box in up to {MOST} dimensions"
+    if not problem.equations:
+        return "cells are joined by least squares of equations, not by an energy or a weak form"
+    if problem.periodic_axes:
+        return "cells are not joined across periodic sides"
+    if problem.trainable_parameters or any(residual.noise is not None for residual in problem.soft):
+        return "parameters and noise are for one basis"
+    if problem.nonlinear is not None:
+        return f"{problem.nonlinear} is not linear, and in cells nothing tells one solution from another"
+    if problem.survey.features or task.features:
+        return "its data have peaks or layers, for which one basis has functions of their own"
+    if problem.survey.rough or task.spectrum.oscillating:
+        return "its coefficients vary on a fine scale, by which residuals in cells are not weighed"
+    return None
 
 
 class Run(Protocol):

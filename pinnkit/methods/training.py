@@ -53,6 +53,7 @@ class Training:
         directions: int | None = None,
     ) -> None:
         """Draw trial function and points; see the class."""
+        task.one_basis("training")
         self.task, self.numbers = task, (points, boundary_points)
         self.weights, self.sampling = weights, sampling
         noisy = [residual.name for residual in task.problem.soft if residual.noise is not None]

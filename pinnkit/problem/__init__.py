@@ -1,5 +1,6 @@
 """Problems: domain, unknowns, equations and conditions, and what methods need of them."""
 
+from .cell_collocation import CellCollocation as CellCollocation
 from .collocation import Block as Block
 from .collocation import Collocation as Collocation
 from .conditions import Condition as Condition

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..algebra import solve_least_squares
 from ..domains import Boundary, Domain, Feature, Points, SpaceTime, importance, locality
 from ..domains.feature import SHARE
 from ..jets import Key
@@ -182,8 +183,10 @@ class Collocation:
         Returns:
             The size; that of zero where nothing varies, and one where that is zero or infinite.
         """
-        points = [block.points if isinstance(block, Block) else block.terms[0].points for block in self.blocks]
-        means = [trial(x.coordinates).mean(0) for x in points]
+        points = [block.terms[0].points if isinstance(block, WeakBlock) else block.points for block in self.blocks]
+        # Residuals may share their points.
+        distinct = {id(x.coordinates): x.coordinates for x in points}.values()
+        means = [torch.cat([trial(part) for part in x.split(EVALUATED[False])]).mean(0) for x in distinct]
         zero, *varying = (self.loss(constant(c)).sqrt().item() for c in (0 * means[0], *means))
         least = min(varying)
         size = least if CONSTANT * zero < least < zero else zero
@@ -241,6 +244,29 @@ class Collocation:
             matrix, side = block.system(trial, about, onto)
             scale = _scale(block, factor, side)
             yield matrix.mul_(scale[:, None]), side * scale
+
+    @torch.no_grad()
+    def solve(
+        self,
+        trial: Trial,
+        about: Callable[[Any], Any] | None = None,
+        onto: Callable[[Any], Any] | None = None,
+    ) -> tuple[Tensor, float]:
+        """Find the head that makes the linear system of `system` least.
+
+        Args:
+            trial: whose columns are the functions to combine; it is not changed.
+            about: the function to linearise about; see `system`.
+            onto: the function that the combination is added to; see `system`.
+
+        Returns:
+            Coefficients ``(K, M + 1)``, and the norm of what is left, infinite where the system is not finite.
+        """
+        matrix, side = self.system(trial, about, onto)
+        if not (torch.isfinite(matrix).all() and torch.isfinite(side).all()):
+            return trial.coefficients, math.inf
+        coefficients, least = solve_least_squares(matrix, side)
+        return coefficients.reshape(len(self.problem.unknowns), -1), least * side.norm().item()
 
     def parameter_columns(self, about: Callable[[Any], Any]) -> Iterator[Tensor]:
         """Differentiate the weighted residual of each block by the trainable parameters.

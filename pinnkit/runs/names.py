@@ -47,6 +47,7 @@ from ..spaces import (
     LehmerNetwork,
     ModifiedMLP,
     Patches,
+    Piecewise,
     PirateNet,
     PositionalReLU,
     RandomFeatures,
@@ -71,6 +72,7 @@ SPACES: dict[str, type[Space]] = {
     "piratenet": PirateNet,
     "patches": Patches,
     "chebyshev": Chebyshev,
+    "piecewise": Piecewise,
 }
 METHODS: dict[str, Callable[..., Method]] = {
     "auto": Auto,

@@ -16,6 +16,7 @@ from .lrnn import ProductLayer as ProductLayer
 from .mlp import MLP as MLP
 from .modified_mlp import ModifiedMLP as ModifiedMLP
 from .patches import Patches as Patches
+from .piecewise import Piecewise as Piecewise
 from .piratenet import PirateNet as PirateNet
 from .positional import PositionalReLU as PositionalReLU
 from .radial_gaussians import RadialGaussians as RadialGaussians

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import pinnkit as pk
-from pinnkit.methods.frozen.ridge import solve_least_squares
+from pinnkit.algebra import solve_least_squares
 from pinnkit.methods.gauss_newton.levenberg import DampedSystem
 from pinnkit.methods.gauss_newton.projection import ProjectedSystem
 from pinnkit.methods.stopping import Status

@@ -110,6 +110,7 @@ class Continuation:
         """
         if task.problem.nonlinear is None or not task.problem.equations:
             raise InputError("continuation is for nonlinear equations; use the method auto.")
+        task.one_basis(self.name)
         return ContinuationRun(self, task)
 
 

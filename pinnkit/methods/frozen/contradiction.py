@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...algebra import solve_least_squares
 from ...domains import Domain
 from ...problem import Block, Collocation
 from ...problem.residual import order
@@ -17,7 +18,6 @@ from ...spaces import LRNN
 from ..task import Task
 from .head import collocation_sizes
 from .null_space import undetermined
-from .ridge import solve_least_squares
 
 SIZE = 300
 FALLS = 1e-2

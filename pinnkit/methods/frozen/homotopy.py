@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ...algebra import solve_least_squares
 from ...problem import Collocation, Trial
 from .newton import newton_steps
-from .ridge import solve_least_squares
 
 STEPS = 40
 CORRECTIONS = 4

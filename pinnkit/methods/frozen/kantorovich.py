@@ -8,11 +8,11 @@ import math
 import torch
 from torch import Tensor
 
+from ...algebra import triangular_factor
 from ...problem import Trial, validation_points
 from ..scales import scales
 from ..task import Task
 from .head import collocation_sizes
-from .ridge import triangular_factor
 
 LIMIT = 0.1
 """With the second variation, half of the derivative's Lipschitz constant, the theorem's one half is a quarter; one

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...algebra import solve_least_squares
 from ...problem import Collocation, Trial
 from ..task import Task
 from .head import collocation_sizes
-from .ridge import solve_least_squares
 
 ITERATIONS = 25
 SHORTEST = 1 / 1024
@@ -64,14 +64,12 @@ def _entered(trial: Trial, task: Task, collocation: Collocation, guess: Callable
     Returns:
         The relative residual, where nothing is left to be done; None where steps may follow.
     """
-    shape = trial.coefficients.shape
-    matrix, side = collocation.system(trial, guess, trial.lift)
+    coefficients, linear = collocation.solve(trial, guess, trial.lift)
     loss = math.inf
-    if torch.isfinite(matrix).all() and torch.isfinite(side).all():
-        coefficients, linear = solve_least_squares(matrix, side)
-        trial.set_head(coefficients.reshape(shape))
+    if math.isfinite(linear):
+        trial.set_head(coefficients)
         loss = collocation.loss(trial).sqrt().item()
-        if loss < NEAR * linear * side.norm().item():
+        if loss < NEAR * linear:
             return loss / collocation.size(trial)
     if not loss < collocation.loss(guess).sqrt().item():
         entered, fitted = trial.coefficients, fit(trial, task, guess)
@@ -126,13 +124,12 @@ def newton_steps(trial: Trial, collocation: Collocation) -> float:
     for iteration in range(ITERATIONS):
         # A copy, because the head of the trial function itself is about to change.
         about = copy.deepcopy(trial)
-        matrix, side = collocation.system(trial, about, trial.lift)
-        if not (torch.isfinite(matrix).all() and torch.isfinite(side).all()):
+        coefficients, linear = collocation.solve(trial, about, trial.lift)
+        if not math.isfinite(linear):
             if not iteration:
                 return math.inf
             break
-        coefficients, linear = solve_least_squares(matrix, side)
-        step, length = coefficients.reshape(head.shape) - head, 1.0
+        step, length = coefficients - head, 1.0
         while True:
             trial.set_head(head + length * step)
             loss = collocation.loss(trial).sqrt().item()
@@ -142,7 +139,7 @@ def newton_steps(trial: Trial, collocation: Collocation) -> float:
         if not loss < before:
             trial.set_head(head)
             break
-        near = length == 1 and (loss > 0.9 * before or loss < NEAR * linear * side.norm().item())
+        near = length == 1 and (loss > 0.9 * before or loss < NEAR * linear)
         before, head = loss, trial.coefficients
         if near:
             break

@@ -15,7 +15,7 @@ from torch import Tensor
 from ...domains import Feature
 from ...errors import InputError
 from ...problem import Trial
-from ...spaces import LRNN, Space
+from ...spaces import LRNN, Piecewise, Space
 from ...spaces.space import whole
 from ..error_estimate import apart, difference, explained_error, geometric_error, sampled
 from ..stopping import Budget, Status, Step, Stop
@@ -33,6 +33,8 @@ DECISIVE, PROMISING = 0.04, 3
 at one tenth, an advected wave still prefers spreads that are far too small.)"""
 EQUAL, SLOW = 1.5, 0.25
 """Residuals within the first factor are equal; a round that leaves more than the second part of the last is slow."""
+CELLS = (16, 64)
+"""In cells so many times as many functions are taken, in the first and in the last round. (Our choice.)"""
 SMALLER = (0.125, 0.25)
 """In many dimensions the frequencies of plane waves add up."""
 DOUBTFUL = 1e-2
@@ -117,12 +119,21 @@ class Rounds(ABC):
         """What facets cost; None until the solution is known well enough to tell."""
         self.trial: Trial = task.trial(self._sized(0), task.generator(0, 0), 1.0)
 
+    @property
+    def largest(self) -> int:
+        """The number of functions of the last round."""
+        return self.method.max_size * (CELLS[1] if isinstance(self.base, Piecewise) else 1)
+
     def _size(self, number: int) -> int:
         """Give the number of functions that a round asks for; a space may round it."""
-        return min(self.method.start_size * 2**number, self.method.max_size)
+        start = self.method.start_size
+        if isinstance(self.base, Piecewise):
+            start *= CELLS[0] if self.task.problem.domain.dimension > 1 else 1
+        return min(start * 2**number, self.largest)
 
-    def _sized(self, number: int) -> Space:
-        return self.space.resized(self._size(number))
+    def _sized(self, number: int, draw: int = 0) -> Space:
+        space = self.space.resized(self._size(number))
+        return space.finer(draw) if isinstance(space, Piecewise) else space
 
     def _guess(self, draw: int) -> Callable[[Any], Any] | None:
         """Give the function that Newton's method starts from: the one that the draw ended at before.
@@ -139,7 +150,8 @@ class Rounds(ABC):
 
     def _candidate(self, draw: int, spread: float, grouped: bool, guess: Trial | None = None) -> tuple[float, Trial]:
         """Draw a space, solve for its head, and return what is made least (residual or energy) with it."""
-        trial = self.task.trial(self._sized(self.round), self.task.generator(self.round, draw), spread, grouped)
+        space = self._sized(self.round, draw)
+        trial = self.task.trial(space, self.task.generator(self.round, draw), spread, grouped)
         points = self.task.points(draw)
         if self.task.problem.nonlinear is None:
             return solve_head(trial, self.task, points, self.method.oversampling), trial
@@ -189,13 +201,13 @@ class Rounds(ABC):
             numerical = max(numerical, rough(self.task) * residual)
         if problem.energies or problem.weak:
             numerical = max(numerical, missed(self.task, self.trial).error)
-        first = not self.round and self.grows and self._size(0) < self.method.max_size
+        first = not self.round and self.grows and self._size(0) < self.largest
         if first and best[0] > CLEAR and self.space.spectral and self.task.spectrum.oscillating:
             numerical = max(numerical, UNTOLD)
         if self.geometric is None and numerical < SETTLED:
             self.geometric = geometric_error(self.trial, self.task)
         self.round += 1
-        if numerical > DOUBTFUL and residual < DOUBTFUL * numerical and (free := undetermined(self.trial, self.task)):
+        if numerical > DOUBTFUL and residual < DOUBTFUL * numerical and (free := self._undetermined()):
             return Step(best[0], 1, 1.0, Stop(Status.UNDETERMINED, free), checked=True)
         before, self.residual, self.apart, self.moved = self.residual, best[0], drawn_apart, moved
         if not problem.energies and best[0] > max(CONFLICT, LEVEL * before):
@@ -207,6 +219,12 @@ class Rounds(ABC):
         if stop is not None and stop.status is not Status.DIVERGED:
             numerical, stop, fresh = self._examined(stop, numerical, seconds, budget)
         return Step(best[0], 1, self._error(numerical), stop, checked=True, residual=fresh)
+
+    def _undetermined(self) -> str | None:
+        """Describe what no residual sees of the functions, or of those that stand for all of those in cells."""
+        if isinstance(self.base, Piecewise):
+            return undetermined(self.task.typical, self.task, zero=True)
+        return undetermined(self.trial, self.task)
 
     def _error(self, numerical: float) -> float:
         """Give the error of the space and of the facets together."""
@@ -262,12 +280,19 @@ class Rounds(ABC):
     ) -> tuple[float, Stop | None, float | None]:
         """Look at the solution with fresh eyes before the last word; what is found makes the next round better."""
         self.geometric = geometric_error(self.trial, self.task)
+        # Solutions in cells of one problem agree, even where it has many: each is the least of them.
+        if isinstance(self.base, Piecewise) and (free := self._undetermined()):
+            return 1.0, Stop(Status.UNDETERMINED, free)
         verdict = examine(self.trial, self.task, self._error(numerical), self.residual)
         if verdict.status is Status.UNDETERMINED:
             return verdict.error, Stop(verdict.status, verdict.reason), None
         numerical = max(numerical, verdict.error, amplified(self.trial, self.task, self.residual))
         if self.task.problem.energies and self.round < TELLING:
             numerical = max(numerical, explained_error(self.trial, self.task)[0])
+        if verdict.features and isinstance(self.base, Piecewise):
+            at = ", ".join(f"{value:.4g}" for value in verdict.features[0].centre.tolist())
+            large = verdict.reason or f"the residual at ({at}) is far larger than where it was made small"
+            return max(numerical, verdict.error), Stop(Status.UNRESOLVED, f"{stop.reason}; {large}")
         if verdict.features:
             self._resolve((*self.task.features, *verdict.features))
         if (why := ambiguous(self.trial, self.task)) is not None:
@@ -291,11 +316,11 @@ class Rounds(ABC):
             return Stop(Status.CONVERGED, f"estimated error {error:.1e} within {self.task.tolerance:g}")
         if 10 * numerical < geometric:
             return Stop(Status.STALLED, f"the mesh's facets limit the accuracy to about {geometric:.1e}; refine it")
-        if not self.grows or self._size(self.round - 1) == self.method.max_size:
+        if not self.grows or self._size(self.round - 1) == self.largest:
             return Stop(Status.STALLED, f"estimated error {error:.1e} with all of {size} functions")
         # Twice the functions cost four to eight times as much, but the first round also searched all spreads.
         if (2 if self.round == 1 else 4) * seconds > budget.remaining_seconds:
-            more = min(2 * size, self.method.max_size)
+            more = min(2 * size, self.largest)
             return Stop(Status.BUDGET_SPENT, f"the next round, of {more} functions, would not fit into the budget")
         return None
 
@@ -324,7 +349,7 @@ class Rounds(ABC):
 
     def _loaded(self, draw: int, head: dict[str, Any]) -> Trial:
         number, spread = (self.round - 1, self.spread) if self.round else (0, 1.0)
-        trial = self.task.trial(self._sized(number), self.task.generator(number, draw), spread, self.grouped)
+        trial = self.task.trial(self._sized(number, draw), self.task.generator(number, draw), spread, self.grouped)
         trial.space.head.load_state_dict(head)
         return trial
 

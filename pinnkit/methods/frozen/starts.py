@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...algebra import solve_least_squares
 from ...jets import evaluate
 from ...problem import Collocation, Trial
 from ...spaces import LRNN
@@ -20,7 +21,6 @@ from ..task import Task
 from .head import collocation_sizes
 from .homotopy import Path
 from .newton import fit, newton_steps, points
-from .ridge import solve_least_squares
 
 SIZE = 150
 COLUMNS = 500

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...algebra import solve_least_squares
 from ...errors import InputError
 from ...problem import EnergyIntegral
 from ...problem.collocation import Block
 from ...spaces.space import positive, whole
-from ..frozen.ridge import solve_least_squares
 from ..sampling import RAD, Drawn, Resample
 from ..stopping import Budget, Status, Step, Stop, diverged
 from ..task import Task

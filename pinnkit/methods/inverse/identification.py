@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ...algebra import solve_least_squares
 from ...errors import InputError
 from ...spaces.space import whole
-from ..frozen.ridge import solve_least_squares
 from ..gauss_newton.jacobian import scaled_residuals
 from ..gauss_newton.method import GaussNewton, GaussNewtonRun
 from ..sampling import RAD

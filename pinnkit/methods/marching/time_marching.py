@@ -94,6 +94,7 @@ class TimeMarching:
         Returns:
             The run.
         """
+        task.one_basis(self.name)
         return TimeMarchingRun(self, task)
 
 
