@@ -117,7 +117,8 @@ class FallbackRun:
             # It was left in the middle of its rounds, where nothing is examined.
             verdict = examine(self.first.trial, self.task, first)
             status = verdict.status or status
-            self.failure = replace(self.failure, estimated_error=max(first, verdict.error))
+            error = max(first, verdict.error)
+            self.failure = replace(self.failure, estimated_error=error, residual=verdict.residual)
         reason = f"{self.because}, and {self._other} found nothing better ({stop.reason})"
         return replace(self.failure, steps=last.steps, stop=Stop(status, reason))
 

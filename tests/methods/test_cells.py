@@ -162,7 +162,9 @@ def test_what_cells_find_wrong_with_a_problem_counts(monkeypatch):
     wrong = Stop(Status.UNRESOLVED, "a place that nobody saw")
     monkeypatch.setattr(
         "pinnkit.methods.frozen.rounds.Rounds._examined",
-        lambda self, stop, numerical, *rest: (1.0, wrong) if isinstance(self.base, pk.Piecewise) else (numerical, stop),
+        lambda self, stop, numerical, *rest: (
+            (1.0, wrong, None) if isinstance(self.base, pk.Piecewise) else (numerical, stop, None)
+        ),
     )
     _, outcome, progress = handed_over(on_line(lambda x: -torch.sin(x)), 1e-17, LeastSquares(max_size=3))
     assert outcome.stop.status is Status.UNRESOLVED and progress.estimated_error == 1.0

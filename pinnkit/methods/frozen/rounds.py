@@ -282,7 +282,7 @@ class Rounds(ABC):
         self.geometric = geometric_error(self.trial, self.task)
         # Solutions in cells of one problem agree, even where it has many: each is the least of them.
         if isinstance(self.base, Piecewise) and (free := self._undetermined()):
-            return 1.0, Stop(Status.UNDETERMINED, free)
+            return 1.0, Stop(Status.UNDETERMINED, free), None
         verdict = examine(self.trial, self.task, self._error(numerical), self.residual)
         if verdict.status is Status.UNDETERMINED:
             return verdict.error, Stop(verdict.status, verdict.reason), None
@@ -292,7 +292,7 @@ class Rounds(ABC):
         if verdict.features and isinstance(self.base, Piecewise):
             at = ", ".join(f"{value:.4g}" for value in verdict.features[0].centre.tolist())
             large = verdict.reason or f"the residual at ({at}) is far larger than where it was made small"
-            return max(numerical, verdict.error), Stop(Status.UNRESOLVED, f"{stop.reason}; {large}")
+            return max(numerical, verdict.error), Stop(Status.UNRESOLVED, f"{stop.reason}; {large}"), verdict.residual
         if verdict.features:
             self._resolve((*self.task.features, *verdict.features))
         if (why := ambiguous(self.trial, self.task)) is not None:
