@@ -13,7 +13,11 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent.parent / "docs"
-WHOLE, CELLS = (150, 300, 600, 1200, 2400, 4800), (1200, 2400, 4800, 9600, 19200, 38400, 76800, 153600, 200000)
+SIZES = {
+    "whole": (150, 300, 600, 1200, 2400, 4800),
+    "cells": (1200, 2400, 4800, 9600, 19200, 38400, 76800, 153600, 200000),
+    "fixed": tuple(100 * k**2 for k in (4, 6, 8, 11, 16, 22, 31, 44)),
+}
 
 
 def measure(kind, size):
@@ -43,8 +47,8 @@ def measure(kind, size):
     )  # fmt: skip
     task = Task(problem)
     task.typical  # noqa: B018  (what all sizes share is made before the clock starts)
-    space = pk.Piecewise() if kind == "cells" else pk.LRNN()
-    trial = task.trial(space.resized(size), task.generator(0, 0), 4.0)
+    spaces = {"whole": pk.LRNN(), "cells": pk.Piecewise(), "fixed": pk.Piecewise(cells=math.isqrt(size // 100))}
+    trial = task.trial(spaces[kind].resized(size), task.generator(0, 0), 4.0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
     solve_head(trial, task, task.generator(1))
@@ -72,7 +76,7 @@ def write(rows):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    kinds = {"whole": "one basis (LRNN)", "cells": "cells (Chebyshev)"}
+    kinds = {"whole": "one basis (LRNN)", "cells": "cells", "fixed": "cells of 100 functions"}
     parts = {kind: [row for row in rows if row["kind"] == kind] for kind in kinds}
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     for axis, (what, label) in zip(
@@ -116,7 +120,7 @@ def main():
         print(json.dumps(measure(arguments.one[0], int(arguments.one[1]))))
         return
     rows = []
-    for kind, sizes in (("whole", WHOLE), ("cells", CELLS)):
+    for kind, sizes in SIZES.items():
         for size in sizes:
             command = [sys.executable, "-W", "ignore", __file__, "--one", kind, str(size)]
             rows.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
