@@ -38,10 +38,12 @@ from .methods import SSBroyden as SSBroyden
 from .methods import Status as Status
 from .methods import TangentKernel as TangentKernel
 from .methods import TimeMarching as TimeMarching
+from .problem import ByRegion as ByRegion
 from .problem import Condition as Condition
 from .problem import Dirichlet as Dirichlet
 from .problem import Energy as Energy
 from .problem import Initial as Initial
+from .problem import Interface as Interface
 from .problem import Neumann as Neumann
 from .problem import Observations as Observations
 from .problem import Parameter as Parameter

@@ -18,5 +18,7 @@ from .feature import locality as locality
 from .mesh import Mesh as Mesh
 from .points import Points as Points
 from .polygon import Polygon as Polygon
+from .regions import Between as Between
+from .regions import Regions as Regions
 from .time import SpaceTime as SpaceTime
 from .time import Time as Time

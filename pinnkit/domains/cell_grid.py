@@ -50,26 +50,30 @@ class CellGrid:
         return ((x - self._lower) / self._width).floor().long().clamp(0, self._per_axis - 1)
 
     def contains(self, x: Tensor, surely: bool = False) -> Tensor:
-        """Tell which points lie in a simplex.
+        """Tell which points lie in a simplex; see `find`."""
+        return self.find(x, surely) >= 0
+
+    def find(self, x: Tensor, surely: bool = False) -> Tensor:
+        """Find the simplices that points lie in.
 
         Args:
             x: `(n, d)`, float64.
             surely: count only those that rounding cannot have brought there.
 
         Returns:
-            bool `(n,)`.
+            The number of one of them for each point, -1 where there is none, int64 `(n,)`.
         """
         least = self._slack if surely else -self._slack
         where = (self._bin(x) * self._strides).sum(1)
         candidate, end = self._begin[where], self._begin[where + 1]
-        found = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        found = torch.full((len(x),), -1, device=x.device)
         open_ = (candidate < end).nonzero()[:, 0]
         # One round looks at one more simplex for every point that is still in question.
         while len(open_):
             cell = self._cells[candidate[open_]]
             share = ((x[open_][:, None] - self._anchors[cell]) * self._gradients[cell]).sum(2)
             inside = (share >= least[cell]).all(1)
-            found[open_] = inside
+            found[open_[inside]] = cell[inside]
             candidate[open_] += 1
             open_ = open_[~inside & (candidate[open_] < end[open_])]
         return found

@@ -14,6 +14,7 @@ from .boundary import Boundary, Piece
 from .cells import Cells
 from .corners import Corner, find_corners
 from .points import Points
+from .regions import Interfaces, Regions
 from .sampling import draw
 
 
@@ -84,6 +85,16 @@ class Domain(ABC):
         """The boundary, as named pieces."""
         return Boundary(self._pieces(), self.names)
 
+    @cached_property
+    def regions(self) -> Regions:
+        """Its named parts, such as materials; ``domain.regions(steel=..., copper=...)`` gives the domain with such."""
+        return Regions(self, {})
+
+    @property
+    def interfaces(self) -> Interfaces:
+        """Where its regions touch, by two names of regions or by the name of a group of facets of a mesh."""
+        return Interfaces(self.regions)
+
     def _checked(self, x: Tensor) -> Tensor:
         if x.ndim != 2 or x.shape[1] != self.dimension:
             raise InputError(
@@ -131,7 +142,7 @@ class Domain(ABC):
         k, keep = self.proposal()
         empty = "the domain is empty, or nearly so"
         (x,) = draw(n, k, generator, rule, lambda unit: (self.place(unit),), keep, empty)
-        return Points(x, self.names)
+        return Points(x, self.names, regions=self.regions or None)
 
     def quadrature(self, n: int) -> tuple[Points, Tensor]:
         """Give a Gauss rule.
@@ -236,6 +247,9 @@ class Domain(ABC):
         Returns:
             float64 points on the CPU.
         """
+        if self.regions:  # each has as many functions
+            parts = [part.collocate(-(-n // len(self.regions)), generator, corners) for part in self.regions.values()]
+            return Points(torch.cat([part.coordinates for part in parts]), self.names, regions=self.regions)
         x = [self.interior(n, generator).coordinates]
         for centre, radius in self.cavities:
 

@@ -24,6 +24,7 @@ from .coincident import coincident
 from .domain import Domain
 from .facets import Facets, check_boundary, check_cells, check_neighbours
 from .mesh_files import read_mesh
+from .mesh_regions import mesh_regions
 from .points import Points
 from .quadrature import gauss_simplex
 from .segments import squared_distance
@@ -45,7 +46,9 @@ class Mesh(Domain):
         groups: for every piece of the boundary the indices of its facets.
     """
 
-    def __init__(self, path: str | PathLike[str], names: Sequence[str] | None = None, merge: bool = True) -> None:
+    def __init__(
+        self, path: str | PathLike[str], names: Sequence[str] | None = None, merge: bool = True, regions: bool = True
+    ) -> None:
         """Read and check a mesh file.
 
         Args:
@@ -54,10 +57,11 @@ class Mesh(Domain):
             merge: join nodes that are at one place (within 1e-8 of the shortest edge there, or rounding), with a
                 note, so that parts meshed one by one hang together; False keeps them apart, so that a slit has two
                 sides.
+            regions: take the groups of cells for regions (materials), where there are two or more; see `regions`.
 
         Raises:
             InputError: if the file cannot be used: cells without volume, twice or overlapping, three at one facet,
-                or boundary facets inside the domain.
+                or boundary facets inside the domain; if cells are in two groups.
         """
         self.path = Path(path)
         data, where = read_mesh(self.path), str(path)
@@ -72,11 +76,7 @@ class Mesh(Domain):
                 stacklevel=2,
             )
             data, again = data.renumbered(first), np.zeros(0, dtype=bool)
-        self.nodes, self.cells = torch.from_numpy(data.nodes), torch.from_numpy(data.cells)
-        super().__init__(torch.stack([self.nodes.amin(0), self.nodes.amax(0)]), names)
-        self.unit_dimension = self.dimension + 1
-        self._corners = self.nodes[self.cells]
-        self._cumulative = simplices.measures(self._corners).cumsum(0)
+        self._fill(torch.from_numpy(data.nodes), torch.from_numpy(data.cells), names)
         # Checks see the two sides of a slit as one.
         joined = torch.from_numpy(first[data.cells]) if again.any() else self.cells
         facets = Facets.of(joined)
@@ -84,7 +84,18 @@ class Mesh(Domain):
         check_boundary(where, self.nodes, joined, facets, self._grid, slit=not merge)
         own = Facets.of(self.cells) if again.any() else facets
         self.facets, self.normals, _ = own.boundary(self.nodes)
-        self.groups = self._find_groups({k: torch.from_numpy(v) for k, v in data.groups.items()})
+        self._named = {k: torch.from_numpy(v) for k, v in data.groups.items()}
+        self.groups = self._find_groups(self._named)
+        if regions and len(data.regions) > 1:
+            groups = {k: torch.from_numpy(v) for k, v in data.regions.items()}
+            self.__dict__["regions"] = mesh_regions(self, groups)
+
+    def _fill(self, nodes: Tensor, cells: Tensor, names: Sequence[str] | None) -> None:
+        self.nodes, self.cells = nodes, cells
+        super().__init__(torch.stack([nodes.amin(0), nodes.amax(0)]), names)
+        self.unit_dimension = self.dimension + 1
+        self._corners = nodes[cells]
+        self._cumulative = simplices.measures(self._corners).cumsum(0)
 
     @cached_property
     def _grid(self) -> CellGrid:
@@ -200,8 +211,13 @@ class Mesh(Domain):
         return self._facet_offsets
 
     def _pieces(self) -> list[Piece]:
+        return self.pieces_of(torch.ones(len(self.facets), dtype=torch.bool))
+
+    def pieces_of(self, chosen: Tensor) -> list[Piece]:
+        """Give some of the boundary facets, bool `(F,)`, as pieces by their groups."""
         corners, normals, bent, tips = self.nodes[self.facets], self.normals, self._bent, self._tips
-        return [MeshPiece(name, corners[at], normals[at], bent[at], tips[at]) for name, at in self.groups.items()]
+        groups = {name: at[chosen[at]] for name, at in self.groups.items() if chosen[at].any()}
+        return [MeshPiece(name, corners[at], normals[at], bent[at], tips[at]) for name, at in groups.items()]
 
 
 def smooth(boundary: Boundary) -> Boundary | None:

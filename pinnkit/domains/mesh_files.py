@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,12 +31,14 @@ class MeshData(NamedTuple):
         cells: int64 `(C, d + 1)`.
         groups: for every named group of facets int64 `(F, d)`, the nodes of each; -1 for nodes that no cell uses.
         eps: relative rounding error of the coordinates.
+        regions: for every named group of cells their numbers, int64 `(n,)`.
     """
 
     nodes: np.ndarray
     cells: np.ndarray
     groups: dict[str, np.ndarray]
     eps: float
+    regions: dict[str, np.ndarray]
 
     def renumbered(self, first: np.ndarray) -> "MeshData":
         """Join nodes.
@@ -52,7 +53,7 @@ class MeshData(NamedTuple):
         # One more entry, for the -1 of facets.
         number = np.append(number, -1)
         groups = {name: number[facets] for name, facets in self.groups.items()}
-        return MeshData(self.nodes[used], number[self.cells], groups, self.eps)
+        return self._replace(nodes=self.nodes[used], cells=number[self.cells], groups=groups)
 
 
 def read_mesh(path: Path) -> MeshData:
@@ -107,19 +108,18 @@ def read_mesh(path: Path) -> MeshData:
             )
     facets = [nodes if corners == dimension else None for nodes, corners in corner_blocks]
     groups = _groups(raw, facets, dimension)
-    parts = [str(name) for name, (_, dim) in raw.field_data.items() if dim == dimension]
-    if len(parts) > 1:
-        warnings.warn(
-            f"{path}: the groups of {KINDS[dimension + 1]} {', '.join(parts)} are passed over; write what differs "
-            "between them as a function of the point",
-            stacklevel=3,
-        )
-
+    starts = np.cumsum([0, *(len(nodes) * (corners == dimension + 1) for nodes, corners in corner_blocks)])
+    numbers = [
+        np.arange(start, start + len(nodes)) if corners == dimension + 1 else None
+        for start, (nodes, corners) in zip(starts, corner_blocks, strict=False)
+    ]
+    regions = _groups(raw, numbers, dimension + 1)
     used = np.unique(cells)
     new_index = np.full(len(points), -1, dtype=np.int64)
     new_index[used] = np.arange(len(used))
     named = {name: new_index[f] for name, f in groups.items()}
-    return MeshData(points[used], new_index[cells], named, float(np.finfo(np.float32 if single else np.float64).eps))
+    eps = float(np.finfo(np.float32 if single else np.float64).eps)
+    return MeshData(points[used], new_index[cells], named, eps, regions)
 
 
 def read_raw_mesh(path: Path) -> Any:
@@ -169,12 +169,12 @@ def _in_plane(points: np.ndarray, path: Path) -> np.ndarray:
 
 
 def _groups(raw: Any, facets: list[np.ndarray | None], dimension: int) -> dict[str, np.ndarray]:
-    """Collect named groups of facets from cell sets, physical names and integer cell data.
+    """Collect named groups of facets, or of cells, from cell sets, physical names and integer cell data.
 
     Args:
         raw: a meshio mesh.
-        facets: a block of cells each, its facets `(F, d)`, or None if it holds no facets.
-        dimension: d.
+        facets: a block of cells each, its facets `(F, d)`, or None if it holds no facets; the same of cells.
+        dimension: of the facets and one more.
 
     Returns:
         The facets `(F, d)` of every group.

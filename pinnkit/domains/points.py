@@ -1,14 +1,38 @@
 """Points of a domain whose coordinates have names."""
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError, NameNotFound
+from ..jets import plain
 
-RESERVED = frozenset({"coordinates", "names", "normals", "normal", "rows", "to", "replace", "average"})
+RESERVED = frozenset(
+    "coordinates names normals normal rows to replace average regions region sides plus minus".split()
+)
+
+
+@dataclass(frozen=True)
+class OneRegion:
+    """The regions of a domain, of which all points are taken to be in one.
+
+    Attributes:
+        regions: the regions.
+        name: of the one.
+    """
+
+    regions: Any
+    name: str
+
+    def __iter__(self) -> Any:
+        return iter(self.regions)
+
+    def locate(self, x: Tensor) -> Tensor:
+        """Give the number of the one region for each point ``(n, d)``."""
+        return torch.full((len(x),), self.regions.number(self.name), device=x.device)
 
 
 class NoNormals(InputError):
@@ -25,12 +49,16 @@ class Points:
         normals: `(n, d)` outward unit normals of boundary points, None for interior points.
         rows: `(n,)`, which mean each point belongs to, where conditions hold in the mean over some points only
             (those of a facet that stands for a curved boundary); None where each point stands for itself.
+        regions: the regions of their domain, if it has any.
+        sides: the regions on both sides of the interface that the points are on, from which normals point and to which.
     """
 
     coordinates: Any
     names: tuple[str, ...]
     normals: Tensor | None = None
     rows: Tensor | None = None
+    regions: Any = None
+    sides: tuple[str, str] | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Return the coordinate of that name.
@@ -52,6 +80,36 @@ class Points:
         return self.coordinates[..., self.names.index(name)]
 
     @property
+    def region(self) -> Tensor:
+        """The number of the region of each point, in the order in which they were named, int64 `(n,)`.
+
+        Raises:
+            InputError: the domain has no regions.
+        """
+        if self.regions is None:
+            raise InputError("the domain has no regions: name them by domain.regions(steel=..., copper=...).")
+        if self.sides is not None:
+            raise InputError(
+                "on an interface points have two regions: ask for one side by p.minus or p.plus, such as k(p.minus)."
+            )
+        return self.regions.locate(plain(self.coordinates))
+
+    @property
+    def minus(self) -> Self:
+        """The points of an interface, seen from the region that normals point away from."""
+        return self._seen(0)
+
+    @property
+    def plus(self) -> Self:
+        """The points of an interface, seen from the region that normals point into."""
+        return self._seen(1)
+
+    def _seen(self, side: int) -> Self:
+        if self.sides is None:
+            raise InputError("p.minus and p.plus are for conditions on an interface: pk.Interface.")
+        return dataclasses.replace(self, regions=OneRegion(self.regions, self.sides[side]), sides=None)
+
+    @property
     def normal(self) -> Tensor:
         """The outward unit normals, `(n, d)`.
 
@@ -68,7 +126,7 @@ class Points:
             )
         return self.normals
 
-    def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> "Points":
+    def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Self:
         """Convert coordinates and normals.
 
         Args:
@@ -84,13 +142,13 @@ class Points:
             return self
         normals = None if self.normals is None else self.normals.to(**change)
         rows = None if self.rows is None else self.rows.to(self.rows.device if device is None else device)
-        return Points(self.coordinates.to(**change), self.names, normals, rows)
+        return dataclasses.replace(self, coordinates=self.coordinates.to(**change), normals=normals, rows=rows)
 
     def __len__(self) -> int:
         """Return the number of points."""
         return self.coordinates.shape[0]
 
-    def __getitem__(self, index: Any) -> "Points":
+    def __getitem__(self, index: Any) -> Self:
         """Select points.
 
         Args:
@@ -101,9 +159,9 @@ class Points:
         """
         normals = None if self.normals is None else self.normals[index]
         rows = None if self.rows is None else self.rows[index]
-        return Points(self.coordinates[index], self.names, normals, rows)
+        return dataclasses.replace(self, coordinates=self.coordinates[index], normals=normals, rows=rows)
 
-    def replace(self, coordinates: Any) -> "Points":
+    def replace(self, coordinates: Any) -> Self:
         """Exchange the coordinates (by jets, say).
 
         Args:
@@ -112,7 +170,7 @@ class Points:
         Returns:
             Points with the same names and normals.
         """
-        return Points(coordinates, self.names, self.normals, self.rows)
+        return dataclasses.replace(self, coordinates=coordinates)
 
     def average(self, values: Tensor) -> Tensor:
         """Take the means that `rows` asks for.

@@ -15,6 +15,7 @@ from .box import Box
 from .cells import Cells, box_cells
 from .domain import Domain
 from .quadrature import gauss_legendre
+from .regions import Regions
 
 
 class Time:
@@ -78,6 +79,9 @@ class SpaceTime(Domain):
         ends = space.bounds.new_tensor([[time.t0], [time.t1]])
         super().__init__(torch.cat([space.bounds, ends], dim=1), (*space.names, time.name))
         self.space, self.time = space, time
+        if space.regions:
+            parts = {name: SpaceTime(part, time) for name, part in space.regions.items()}
+            self.__dict__["regions"] = Regions(self, parts)
 
     @property
     def measure(self) -> float:

@@ -61,6 +61,8 @@ class Auto:
         frozen = task.space is None or task.space.frozen
         if culprit is not None and not steady and frozen and TimeMarching().suits(task.problem):
             return TimeMarching(), f"{culprit} is not linear: Newton's method in windows of time"
+        if culprit is not None and not steady and frozen and task.problem.domain.regions:
+            return LeastSquares(), f"{culprit} is not linear: Newton's method over frozen spaces in all regions"
         if culprit is not None and (energy or task.problem.trainable_parameters or not steady):
             return training, f"{culprit} is not {'quadratic' if energy else 'linear'}: all parameters are trained"
         if task.space is not None and not task.space.frozen:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..domains import Box, Domain, Feature, SpaceTime
 from ..errors import InputError
 from ..problem import CellCollocation, Collocation, EnergyIntegral, Problem, Spectrum, Trial
-from ..spaces import LRNN, Charts, CoreMap, CornerMap, Piecewise, Space
+from ..spaces import LRNN, Charts, CoreMap, CornerMap, Piecewise, Regional, Space
 from .stopping import Budget, Step
 
 FREQUENCIES = 4096
@@ -75,6 +75,9 @@ class Task:
 
     def suited(self, space: Space) -> Space:
         """Give a space whose head alone is found its charts around cavities and corners, if there are any."""
+        if (regions := self.problem.domain.regions) and not isinstance(space, Regional):
+            helped = (space.frozen or space.spectral) and not isinstance(space, Charts)
+            return Regional([self._around(space, part) if helped else space for part in regions.values()], regions)
         # Periodic axes are embedded before the space sees them, where a cavity is no ball any more.
         cavities = [] if self.problem.periodic_axes else self.problem.domain.cavities
         helped = (space.frozen or space.spectral) and not isinstance(space, (Charts, Piecewise))
@@ -87,6 +90,13 @@ class Task:
             features = (*self.problem.survey.features, *self.features)
             corners += [CoreMap(f.centre, f.frame, f.farthest(bounds), bounds) for f in features]
         return Charts(space, cavities, corners=corners) if (cavities or corners) and helped else space
+
+    def _around(self, space: Space, part: Domain) -> Space:
+        """Give a space for one region its charts around cavities of that region, and features in it."""
+        features = (*self.problem.survey.features, *self.features)
+        cores = [CoreMap(f.centre, f.frame, f.farthest(part.bounds), part.bounds)
+                 for f in features if part.contains(f.centre[None])[0]]
+        return Charts(space, part.cavities, corners=cores) if part.cavities or cores else space
 
     @property
     def charted(self) -> bool:
@@ -152,6 +162,8 @@ def without_cells(task: Task) -> str | None:
         return f"cells are those of a box in up to {MOST} dimensions"
     if not problem.equations:
         return "cells are joined by least squares of equations, not by an energy or a weak form"
+    if domain.regions:
+        return "each region has a basis of its own"
     if problem.periodic_axes:
         return "cells are not joined across periodic sides"
     if problem.trainable_parameters or any(residual.noise is not None for residual in problem.soft):

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..domains import Domain, Feature, Mesh, Points
 from ..problem import Block, Collocation, Trial, validation_points
 from ..problem.hat_functions import NODES
-from ..problem.survey import Sight
+from ..problem.look import Sight
 from ..spaces import LRNN
 from .error_estimate import explained_error
 from .frozen.head import collocation_sizes

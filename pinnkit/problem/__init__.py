@@ -1,5 +1,6 @@
 """Problems: domain, unknowns, equations and conditions, and what methods need of them."""
 
+from .by_region import ByRegion as ByRegion
 from .cell_collocation import CellCollocation as CellCollocation
 from .collocation import Block as Block
 from .collocation import Collocation as Collocation
@@ -14,6 +15,7 @@ from .conditions import outside as outside
 from .energy import Energy as Energy
 from .energy_integral import EnergyIntegral as EnergyIntegral
 from .hard import HardConditions as HardConditions
+from .interface import Interface as Interface
 from .observations import Observations as Observations
 from .parameter import Parameter as Parameter
 from .problem import Problem as Problem

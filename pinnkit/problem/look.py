@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..domains import Domain
+from ..domains import Domain, Feature
 
 SAMPLES = 2**17
 """Points that a function is looked at first."""
@@ -79,6 +79,29 @@ class Spot:
         """The frame to be resolved, with widths of `FINEST` at least where it is no peak."""
         least = 0.0 if self.kind == "peak" else FINEST
         return self.frame * (self.widths / self.widths.clamp_min(least))[:, None]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Something that was seen in the data.
+
+    Attributes:
+        feature: where and how wide it is; None where it is bent, or too small to be placed.
+        text: the same in words.
+        jump: whether values jump there, from one place to another.
+        peak: whether it may lie between points.
+        coefficient: whether it is one of what unknowns are multiplied by.
+        sharp: whether it is a peak whose values jump at its edge.
+        inside: whether it is of an equation, a weak form or an energy, not of a condition.
+    """
+
+    feature: Feature | None
+    text: str
+    jump: bool
+    peak: bool
+    coefficient: bool = False
+    sharp: bool = False
+    inside: bool = False
 
 
 class Look:

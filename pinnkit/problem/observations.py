@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,15 +36,11 @@ class MeasuredPoints(Points):
             The converted points.
         """
         points = super().to(dtype, device)
-        return self._with(points, None if self.measured is None else self.measured.to(points.coordinates))
+        return replace(points, measured=None if self.measured is None else self.measured.to(points.coordinates))
 
     def __getitem__(self, index: Any) -> MeasuredPoints:
         """Select points, with their values."""
-        return self._with(super().__getitem__(index), None if self.measured is None else self.measured[index])
-
-    @staticmethod
-    def _with(points: Points, measured: Tensor | None) -> MeasuredPoints:
-        return MeasuredPoints(points.coordinates, points.names, points.normals, points.rows, measured)
+        return replace(super().__getitem__(index), measured=None if self.measured is None else self.measured[index])
 
 
 class Observations:

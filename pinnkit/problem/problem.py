@@ -13,18 +13,20 @@ from torch import Tensor, nn
 
 from ..domains import Boundary, Domain, Feature, Points, SpaceTime
 from ..errors import InputError
-from ..spaces import Space, as_space
+from ..spaces import Regional, Space, as_space
 from .arguments import check_arguments
+from .by_region import ByRegion
 from .conditions import Periodic, check_place
 from .corners import singular_corners
 from .coverage import unsaid
 from .energy import second_order, state_energies
 from .hard import HardConditions
+from .interface import state_interfaces
 from .known import KnownPart
 from .parameter import Parameter
 from .quantity import Quantity, state_quantities
 from .reference import check_reference
-from .residual import Coordinates, Residual, Values, bind
+from .residual import Coordinates, Function, Residual, Values, bind
 from .survey import Survey
 from .trial import PeriodicEmbedding, Trial
 from .weak import WeakForm, state_weak
@@ -102,10 +104,10 @@ class Problem:
         self.conditions = tuple(conditions)
         self.parameters, self.features = tuple(parameters), tuple(features)
         space_axes = range(domain.dimension - isinstance(domain, SpaceTime))
-        self.coordinates = Coordinates(domain.names, tuple(space_axes))
+        self.coordinates = Coordinates(domain.names, tuple(space_axes), domain.regions or None)
         self.hard = HardConditions(self.conditions, self.unknowns, domain)
         self.equations = [
-            Residual(f"equation {key!r}", bind(f"equation {key!r}", function, self.unknowns), domain, self.coordinates)
+            Residual(f"equation {key!r}", self._bound(f"equation {key!r}", function), domain, self.coordinates)
             for key, function in (equations or {}).items()
         ]
         self.energies: list[Residual] = []
@@ -129,6 +131,8 @@ class Problem:
                 (self._held if condition.hard else self.soft).append(residual)
         for residual in [*self.energies, *self.residuals]:
             residual.trace(self.unknowns, residual.sample(TRACE_POINTS, generator), self.trainable_parameters)
+        if domain.regions:
+            self._join_regions()
         # Periodic axes are embedded before the space sees them, where a corner is none any more.
         self.corners = [] if self.periodic_axes else singular_corners(domain, self.soft)
         for residual in self.residuals:
@@ -152,6 +156,30 @@ class Problem:
         self.quantities = state_quantities(quantities or {}, self.unknowns, domain, self.coordinates)
         # Here, because the reference is used after the solve, when a mistake in it would cost the solution.
         check_reference(self, inside)
+
+    def _bound(self, title: str, function: Any) -> Function:
+        """Make a function of all unknowns and points of what was given as an equation, maybe by region."""
+        if not isinstance(function, ByRegion):
+            return bind(title, function, self.unknowns)
+        function.check([*self.domain.regions])
+        parts = {name: bind(f"{title} in {name}", part, self.unknowns) for name, part in function.values.items()}
+        return ByRegion(**parts)
+
+    def _join_regions(self) -> None:
+        """State what holds between regions, as soft conditions."""
+        if self.energies:
+            raise InputError("an energy needs one region; state materials by a weak form or by equations.")
+        if self.periodic_axes:
+            raise InputError("regions are not joined across periodic sides.")
+        if self.weak:
+            self.domain.regions.breaks  # noqa: B018  (complains where cells would lie in two regions)
+        found = state_interfaces(
+            self.conditions, self.unknowns, self.domain, self.coordinates, self.equations, bool(self.weak)
+        )
+        for residual in found:
+            points = residual.sample(TRACE_POINTS, torch.Generator().manual_seed(0))
+            residual.trace(self.unknowns, points, self.trainable_parameters)
+        self.soft += found
 
     def _unique(self, title: str) -> str:
         """Number a condition that has the name of an earlier residual."""
@@ -233,6 +261,8 @@ class Problem:
             embedding = PeriodicEmbedding(self.periodic_axes, bounds)
             bounds = embedding.bounds(bounds)
             frequencies = None if frequencies is None else embedding.frequencies(frequencies, generator)
+        if self.domain.regions and not isinstance(space, Regional):
+            space = Regional([space] * len(self.domain.regions), self.domain.regions)
         built = space.build(bounds, len(self.unknowns), generator, frequencies)
         return Trial(built, embedding, self.hard, self.known)
 

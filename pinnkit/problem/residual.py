@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Boundary, Corner, Domain, Points
+from ..domains import Boundary, Corner, Domain, Points, Regions
 from ..errors import InputError, NameNotFound
 from ..jets import LAPLACIAN, Derivatives, Key, Unknown
 from .parameter import trace_parameters
@@ -28,6 +28,7 @@ class Coordinates:
 
     names: tuple[str, ...]
     space: tuple[int, ...]
+    regions: Regions | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Residual:
         if points.normals is not None:
             # As gradients, normals have no time component here; space comes first.
             points = replace(points, normals=points.normals[:, : len(self.coordinates.space)])
+        points = points if points.regions is not None else replace(points, regions=self.coordinates.regions)
         result: object = self.function(unknowns, points)
         if isinstance(result, Unknown):
             result = result.value

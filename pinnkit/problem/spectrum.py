@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..domains import Points
+from ..domains import Between, Points
 from ..errors import InputError
 from ..jets import LAPLACIAN, Key
 from .energy import second_order
@@ -62,7 +63,8 @@ class Spectrum:
             self.interactions = Interactions(problem.domain, [partial(_source, problem, r) for r in known])
             return
         # Measured values are known at their points only, not on a grid.
-        stated = [r for r in [*problem.residuals, *problem.energies] if not isinstance(r.region, FixedPoints)]
+        stated = [*problem.residuals, *problem.energies]
+        stated = [r for r in stated if not isinstance(r.region, (FixedPoints, Between))]
         counts = _samples(problem, stated)
         axes = [
             low + (high - low) * (torch.arange(n, dtype=torch.float64) + 0.5) / n
@@ -79,15 +81,19 @@ class Spectrum:
         ]
         omega = torch.cartesian_prod(*omegas).reshape(-1, d)
         total = torch.zeros(len(omega), dtype=torch.float64)
-        found = [_amplitude(problem, residual, points, window, omega) for residual in stated]
-        found += [_weak_amplitude(problem, form, points, window, omega) for form in problem.weak]
+        found, oscillating = [], []
+        for name in problem.domain.regions or [None]:
+            # The data of each region, as if there were no other.
+            with problem.domain.regions.within(name) if name else nullcontext():
+                found += [_amplitude(problem, residual, points, window, omega) for residual in stated]
+                found += [_weak_amplitude(problem, form, points, window, omega) for form in problem.weak]
+                oscillating += _oscillating(problem, points, window, omega)
         # What is prescribed may leave nothing to be found, as a harmonic lift does, but rounding.
         with torch.no_grad():
             prescribed = _prescribed(problem)(points.coordinates).abs().max().item()
         for amplitude in found:
             if amplitude is not None and amplitude.max() > ROUNDING * prescribed * window.sum():
                 total += amplitude / amplitude.max()
-        oscillating = _oscillating(problem, points, window, omega)
         self.oscillating = bool(oscillating)
         for amplitude in oscillating:
             total += amplitude / amplitude.max()

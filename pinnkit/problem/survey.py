@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ..domains import Boundary, Domain, Feature, Points
+from ..domains import Between, Boundary, Domain, Feature, Points
 from ..errors import InputError
 from ..jets import LAPLACIAN, Key
 from .energy import second_order
-from .look import EVIDENT, FAINT, MOST, RARE, SAMPLES, TINY, Look, Spot
+from .look import EVIDENT, FAINT, MOST, RARE, SAMPLES, TINY, Look, Sight, Spot
 from .residual import Residual, Values, order
 from .sides import NARROW, ON_BOUNDARY, Side
 
@@ -26,29 +27,6 @@ if TYPE_CHECKING:
 AGAIN, LARGER, CHUNK = {1: 2**18, 2: 2**20, 3: 2**20}, 2.0, 2**14
 """Points of a second look, by what factor values that were not seen at first exceed all others there, and how many of
 them are looked at at a time."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """Something that was seen in the data.
-
-    Attributes:
-        feature: where and how wide it is; None where it is bent, or too small to be placed.
-        text: the same in words.
-        jump: whether values jump there, from one place to another.
-        peak: whether it may lie between points.
-        coefficient: whether it is one of what unknowns are multiplied by.
-        sharp: whether it is a peak whose values jump at its edge.
-        inside: whether it is of an equation, a weak form or an energy, not of a condition.
-    """
-
-    feature: Feature | None
-    text: str
-    jump: bool
-    peak: bool
-    coefficient: bool = False
-    sharp: bool = False
-    inside: bool = False
 
 
 class Survey:
@@ -85,12 +63,18 @@ class Survey:
         if self.domain.dimension not in NARROW:
             return []
         found: list[Sight] = []
-        inside = self._inside
-        for residual in [r for r in self._stated if isinstance(r.region, Domain)]:
-            found += self._sights(f"the source of {residual.name} has", self._source(residual), inside)
+        largest = dict[str, float]()
+        for residual, inside in self._parts() if self.domain.regions else ():
+            size = self._source(residual)(inside).abs().max().item()
+            largest[residual.name] = max(size, largest.get(residual.name, 0.0))
+        for residual, inside in self._parts():
+            # What is a peak in one region is none in another, where its tail is.
+            least = EVIDENT * largest.get(residual.name, 0.0)
+            found += self._sights(f"the source of {residual.name} has", self._source(residual), inside, least=least)
         found += [sight for *_, sight in self._coefficients]
         conditions = [*self.problem.soft, *self.problem.prescribed]
-        return found + self._on_boundary([r for r in conditions if isinstance(r.region, Boundary)])
+        on_boundary = [r for r in conditions if isinstance(r.region, Boundary) and not isinstance(r.region, Between)]
+        return found + self._on_boundary(on_boundary)
 
     @property
     def _stated(self) -> list[Residual]:
@@ -133,14 +117,17 @@ class Survey:
         (low, high), generator = self.domain.bounds, torch.Generator().manual_seed(1)
         shape = (AGAIN[len(low)], len(low))
         points = low + (high - low) * torch.rand(shape, generator=generator, dtype=torch.float64)
-        for residual in [r for r in self._stated if isinstance(r.region, Domain)]:
+        label = self.domain.regions.locate(points) if self.domain.regions else None
+        for residual, inside in self._parts():
+            # In the region of the points that were looked at first.
+            fresh = points if label is None else points[label == self.domain.regions.locate(inside[:1])]
             try:
                 here, there = (torch.cat([self._whole(residual, x) for x in p.split(CHUNK)])
-                               for p in (self._inside, points))
+                               for p in (inside, fresh))
             except InputError:  # the data have no values at some points
                 continue
             usual = here.median()
-            more = points[(there - usual).abs() > LARGER * (here - usual).abs().max()]
+            more = fresh[(there - usual).abs() > LARGER * (here - usual).abs().max()]
             found.append(more[self.domain.contains(more)])
         if found and len(more := torch.cat(found)):
             self.late = [sight for sight in Survey(self.problem, more).sights if not self._known(sight)]
@@ -178,17 +165,30 @@ class Survey:
             if sight.jump and self._leads(residual, unknown, key)
         ]
 
+    def _parts(self) -> Iterator[tuple[Residual, Tensor]]:
+        """Give what is stated in the domain, with points to look at: region by region, as if there were no other."""
+        stated, regions = [r for r in self._stated if isinstance(r.region, Domain)], self.domain.regions
+        label = regions.locate(self._inside) if regions else torch.zeros(1)
+        for number, name in enumerate(regions or [""]):
+            with regions.within(name) if name else nullcontext():
+                yield from ((r, self._inside[label == number] if name else self._inside) for r in stated)
+
     @cached_property
     def _inside(self) -> Tensor:
         usual = self.domain.interior(SAMPLES, torch.Generator().manual_seed(0)).coordinates
         return usual if self._more is None else torch.cat([self._more, usual])
 
     def _sights(
-        self, start: str, data: Callable[[Tensor], Tensor], inside: Tensor, known: Tensor | None = None
+        self,
+        start: str,
+        data: Callable[[Tensor], Tensor],
+        inside: Tensor,
+        known: Tensor | None = None,
+        least: float = 0.0,
     ) -> list[Sight]:
         """Look at data in the interior; of coefficients, whose values are known, for what is finite."""
         try:
-            spots = self.look.spots(data, inside, known=known)
+            spots = self.look.spots(data, inside, least, known)
         except InputError:  # they have no values at some points
             return []
         if known is not None:
@@ -224,10 +224,10 @@ class Survey:
     def _coefficients(self) -> list[tuple[Residual, str, Key, Sight]]:
         """What was seen in what unknowns and their derivatives are multiplied by; where it is infinite is no peak."""
         found = []
-        for residual in [r for r in self._stated if isinstance(r.region, Domain)]:
-            for unknown, key, slope, values in self.slopes(residual, self._inside):
+        for residual, inside in self._parts():
+            for unknown, key, slope, values in self.slopes(residual, inside):
                 start = f"the coefficient of {self._name(unknown, key)} in {residual.name} has"
-                sights = self._sights(start, slope, self._inside, values)
+                sights = self._sights(start, slope, inside, values)
                 found += [(residual, unknown, key, sight) for sight in sights]
         return found
 

@@ -74,7 +74,7 @@ class WeakBlock:
         self.problem = problem
         count = -(-count // len(problem.unknowns))
         d = problem.domain.dimension
-        breaks: dict[str, set[float]] = {}
+        breaks = {name: {*at} for name, at in problem.domain.regions.breaks.items()}
         for form in problem.weak:
             for name, at in form.breaks.items():
                 breaks.setdefault(name, set()).update(at)

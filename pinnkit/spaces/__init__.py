@@ -21,6 +21,7 @@ from .piratenet import PirateNet as PirateNet
 from .positional import PositionalReLU as PositionalReLU
 from .radial_gaussians import RadialGaussians as RadialGaussians
 from .random_features import RandomFeatures as RandomFeatures
+from .regional import Regional as Regional
 from .siren import SIREN as SIREN
 from .space import ModuleSpace as ModuleSpace
 from .space import Space as Space

@@ -13,7 +13,7 @@ from pinnkit.domains import Mesh
 from pinnkit.domains.cells import Cells
 from pinnkit.errors import InputError
 
-from .meshes import cube, l_shape, write, write_msh41
+from .meshes import cube, l_shape, write
 
 TRIANGLES, TETRAHEDRA = "triangle", "tetra"
 
@@ -278,18 +278,6 @@ def test_cells_flat_to_rounding_are_none(scale, solid, tmp_path):
     what = "volume" if solid else "area"
     with pytest.raises(InputError, match=rf"m.vtu: 1 of 2 cells have zero {what}, the first at .*\(cell 1, counted"):
         make(tmp_path, nodes * scale, cells)
-
-
-def test_groups_of_cells_are_passed_over_with_a_note(tmp_path):
-    nodes, cells, groups = l_shape()
-    path = write_msh41(tmp_path / "m.msh", nodes, cells, groups)
-    text = path.read_text().replace('$PhysicalNames\n3\n', '$PhysicalNames\n4\n2 9 "iron"\n')
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        Mesh(path)
-    path.write_text(text)
-    with pytest.warns(UserWarning, match="m.msh: the groups of triangles iron, body are passed over; write"):
-        Mesh(path)
 
 
 @pytest.mark.parametrize("origin", [0.0, 1e4])

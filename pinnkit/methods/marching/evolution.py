@@ -57,6 +57,8 @@ class Evolution:
             )
         self.data = self._initial()
         self.lateral = [r for r in problem.soft if not self._at_one_time(r)]
+        if problem.domain.regions:
+            raise InputError("time marching has one basis in space; use least-squares where there are regions.")
         spatial = [c for c in problem.conditions if not isinstance(c, Initial)]
         self.hard = HardConditions(spatial, problem.unknowns, problem.domain)
         if self.hard.slopes or set(self.hard.faces) - self.hard.boxed:
