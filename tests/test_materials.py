@@ -133,7 +133,10 @@ def test_heat_in_a_bar_of_two_metals_over_time():
     problem = pk.Problem(
         domain=domain, unknowns="u",
         equations={"heat": lambda u, p: u.t - pk.ByRegion(left=1.0, right=10.0)(p) * u.xx},
-        conditions=[pk.Dirichlet(u=0.0, on=domain.boundary), pk.Initial(u=exact)],
+        conditions=[
+            pk.Dirichlet(u=0.0, on=domain.boundary), pk.Initial(u=exact),
+            pk.Interface(flux=lambda u, p: pk.ByRegion(left=1.0, right=10.0)(p) * u.normal),
+        ],
         reference=exact,
     )  # fmt: skip
     true_enough(solved(problem, 1e-8), 1e-7)
@@ -235,3 +238,41 @@ def test_a_run_in_regions_can_be_loaded_again(tmp_path):
     assert np.array_equal(pk.load_solution(run)(x), solution(x))
     written = meshio.read(run / "solution.vtu")
     assert np.allclose(written.point_data["u"], solution(written.points[:, :2]))
+
+
+def test_an_inclusion_smaller_than_samples_are_apart():
+    square, hole = pk.Box([0, 0], [1, 1]), pk.Disk([0.5, 0.5], 1e-3)
+    domain = square.regions(small=hole, rest=square - hole)
+    problem = pk.Problem(
+        domain=domain, unknowns="u",
+        equations={"e": lambda u, p: pk.ByRegion(small=5.0, rest=1.0)(p) * u.laplacian + 1},
+        conditions=[pk.Dirichlet(u=0.0, on=domain.boundary)],
+    )  # fmt: skip
+    assert problem.survey.sights == [] and problem.survey.again() == []
+
+
+@pytest.mark.parametrize("contrast", [3.0, 10.0])
+def test_near_singular_junctions_least_squares_is_not_believed(contrast):
+    """u = r^g cos(g (theta - pi/4)) and so on, the solution on a checkerboard (Kellogg 1974)."""
+    g = 4 / math.pi * math.atan(contrast**-0.5)
+
+    def exact(p):
+        angle = torch.remainder(torch.atan2(p.y, p.x), 2 * math.pi)
+        sign = torch.where(angle > math.pi, -1.0, 1.0)
+        angle = torch.remainder(angle, math.pi)
+        one, other = torch.cos(g * (angle - math.pi / 4)), torch.sin(g * (angle - 3 * math.pi / 4))
+        shape = torch.where(angle < math.pi / 2, one, -math.sqrt(contrast) * other)
+        return sign * shape * (p.x**2 + p.y**2).clamp_min(1e-300) ** (g / 2)
+
+    whole = pk.Box([-1, -1], [1, 1])
+    first = pk.Box([-1, -1], [0, 0]) | pk.Box([0, 0], [1, 1])
+    domain = whole.regions(on=first, off=pk.Box([0, -1], [1, 0]) | pk.Box([-1, 0], [0, 1]))
+    k = pk.ByRegion(on=contrast, off=1.0)
+    problem = pk.Problem(
+        domain=domain, unknowns="u", equations={"e": lambda u, p: k(p) * u.laplacian},
+        conditions=[pk.Dirichlet(u=exact, on=domain.boundary)], reference=exact,
+    )  # fmt: skip
+    solution = pk.solve(problem, budget="8s", tolerance=1e-2, seed=0)
+    true = solution.metrics["relative_variation"]
+    assert solution.status is not Status.CONVERGED or true < 1e-1
+    assert true < 10 * solution.estimated_error

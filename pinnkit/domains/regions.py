@@ -42,6 +42,26 @@ class Between(Boundary):
         """Collect pieces."""
         super().__init__(pieces, coordinate_names)
         self.sides, self.whole = sides, whole
+        self.kept: Callable[[Points], Tensor] | None = None
+
+    def where(self, predicate: Callable[[Points], Tensor]) -> Between:
+        """Keep the part where a predicate of points holds; see `Boundary.where`."""
+        found = Between(super().where(predicate).pieces, self.coordinate_names, self.sides, whole=False)
+        before = self.kept
+        found.kept = predicate if before is None else lambda p: before(p) & predicate(p)
+        return found
+
+    def without(self, other: Between) -> Between:
+        """Give what is left of an interface when another part of the same one, or all of it, is taken away."""
+        if other.whole:
+            return Between([], self.coordinate_names, self.sides)
+        if (kept := other.kept) is not None:
+            return self.where(lambda p: ~kept(p))
+        # Groups of facets have one name on both sides.
+        left = [piece for piece in self.pieces if piece.name not in other.names]
+        found = Between(left, self.coordinate_names, self.sides, whole=False)
+        found.kept = self.kept
+        return found
 
 
 class Regions(Mapping[str, "Domain"]):
@@ -255,6 +275,9 @@ class Regions(Mapping[str, "Domain"]):
         if (twice := (deep < -slack).sum(0) > 1).any():
             both = [names[i] for i in (deep[:, twice][:, 0] < -slack).nonzero()[:, 0].tolist()][:2]
             raise InputError(f"the regions {both[0]!r} and {both[1]!r} overlap at ({at(twice)}).")
+        touched = {name for between in self.interfaces for name in between.sides}
+        if alone := [name for name in self if name not in touched]:
+            raise InputError(f"the region {alone[0]!r} touches no other one; do their sides agree to all digits?")
         for name, part in self.items():
             inside = part.interior(64, generator).coordinates
             if (out := self.domain.signed_distance(inside) > slack).any():

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..domains import Boundary, Domain, Points, SpaceTime
+from ..domains import Between, Boundary, Domain, Points, SpaceTime
 from ..errors import InputError, NameNotFound
 from ..jets import Jet, Unknown
 from .residual import Coordinates, FixedPoints, Function, bind, check_precision
@@ -83,6 +83,11 @@ def check_place(title: str, region: Region, points: Points, domain: Domain) -> N
     Raises:
         InputError: it is somewhere else.
     """
+    if isinstance(region, Between):
+        raise InputError(
+            f"{title}: this is an interface, where unknowns have two values: write "
+            "pk.Interface(on=..., residual=[lambda u: u.minus - 1.0, lambda u: u.plus - 1.0]), say."
+        )
     x, probe = points.coordinates, PROBE * (domain.bounds[1] - domain.bounds[0])
     if isinstance(region, Boundary):
         # The two sides of a slit both have the domain in front of them.

@@ -90,7 +90,7 @@ class HardConditions(nn.Module):
     def __init__(self, conditions: Sequence[Any], unknowns: tuple[str, ...], domain: Domain) -> None:
         """Sort the conditions by unknown and axis; see the class."""
         super().__init__()
-        self.unknowns, self.names = unknowns, domain.names
+        self.unknowns, self.names, self.regions = unknowns, domain.names, domain.regions or None
         self.bounds = domain.bounds
         self.faces: dict[int, list[_Part]] = {}
         self.slopes: dict[int, list[_Part]] = {}
@@ -359,7 +359,7 @@ class HardConditions(nn.Module):
 
     def _evaluate(self, datum: Datum, part: _Part, x: Any) -> Any:
         try:
-            return evaluate_datum(datum, Points(x, self.names), part.title)
+            return evaluate_datum(datum, Points(x, self.names, regions=self.regions), part.title)
         except NoNormals:
             raise InputError(
                 f"{part.title}: p.normal is known on the boundary only, and hard data are continued into the domain; "

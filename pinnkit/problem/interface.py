@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,104 +13,13 @@ from torch import Tensor
 
 from ..domains import Between, Domain, Points
 from ..errors import InputError, NameNotFound
-from ..jets import LAPLACIAN, Derivatives, Key, Unknown
+from ..jets import LAPLACIAN, Key, Unknown
 from .conditions import Datum, Stated
 from .residual import Coordinates, Function, Residual, Values, bind, order
-
-LOOKED, PROBE, JUMP = 64, 1e-6, 1e-3
-"""Points of an interface at which coefficients are looked at, distance from it relative to the domain, and by what part
-of them values there may be off."""
-
-
-@dataclass(frozen=True)
-class Sided:
-    """A derivative on one side of an interface: 0 is the one that normals point away from.
-
-    Attributes:
-        side: which side.
-        key: the derivative.
-    """
-
-    side: int
-    key: Key
-
-    def __len__(self) -> int:
-        """Give the order of the derivative."""
-        return order([self.key])
-
+from .two_sided import JUMP, LOOKED, PROBE, InterfaceResidual
 
 Side = Callable[[Mapping[str, Unknown], Points], Tensor]
 """What is asked for on one side: a function of the unknowns there, and of points seen from there."""
-
-
-class SidedDerivatives:
-    """A plan of derivatives on both sides of an interface; called as `Derivatives` is."""
-
-    def __init__(self, keys: Sequence[Sided], space: tuple[int, ...], region: Between, regions: Any) -> None:
-        """Plan each side."""
-        self.keys, self.region, self.regions = tuple(keys), region, regions
-        self.plans = [Derivatives([k.key for k in keys if k.side == side], space) for side in (0, 1)]
-
-    def __call__(self, function: Callable[[Any], Any], x: Any) -> dict[Sided, Any]:
-        """Evaluate a function as it is in one region, and as it is in the other."""
-        found: dict[Sided, Any] = {}
-        for side, plan in enumerate(self.plans):
-            if plan.keys:
-                with self.regions.within(self.region.sides[side]):
-                    found |= {Sided(side, key): value for key, value in plan(function, x).items()}
-        return found
-
-
-class TwoSided:
-    """An unknown on an interface; ``u.minus`` and ``u.plus`` are what it is on both sides.
-
-    The normal points from the minus side to the plus side; on both it is the one that derivatives along the normal
-    are taken of.
-    """
-
-    def __init__(self, minus: Unknown, plus: Unknown) -> None:
-        """Keep both sides."""
-        self.minus, self.plus = minus, plus
-
-    def __getattr__(self, name: str) -> Any:
-        """Refuse what has two values."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise InputError(f"an unknown has two values on an interface: write u.minus.{name} or u.plus.{name}.")
-
-
-def _two_values(self: TwoSided, *others: Any) -> Any:
-    raise InputError("an unknown has two values on an interface: write u.minus or u.plus.")
-
-
-for _name in "add radd sub rsub mul rmul truediv rtruediv pow rpow neg abs".split():
-    setattr(TwoSided, f"__{_name}__", _two_values)
-
-
-class InterfaceResidual(Residual):
-    """A residual on an interface, of what the unknowns are on both sides."""
-
-    @cached_property
-    def derivatives(self) -> Any:
-        """The plan of the derivatives in `keys`."""
-        assert isinstance(self.region, Between)
-        keys = dict.fromkeys(itertools.chain(*self.keys.values()))
-        return SidedDerivatives([*keys], self.coordinates.space, self.region, self.coordinates.regions)  # type: ignore[list-item]
-
-    def _unknown(self, lookup: Callable[[Any], Tensor], points: Points) -> Any:
-        minus, plus = (
-            Unknown(partial(_on_side, lookup, side), self.coordinates.names, self.coordinates.space, points.normals)
-            for side in (0, 1)
-        )
-        return TwoSided(minus, plus)
-
-    def _evaluate(self, unknowns: Mapping[str, Any], points: Points) -> Tensor:
-        assert isinstance(self.region, Between)
-        return super()._evaluate(unknowns, replace(points, regions=self.coordinates.regions, sides=self.region.sides))
-
-
-def _on_side(lookup: Callable[[Any], Tensor], side: int, key: Key) -> Tensor:
-    return lookup(Sided(side, key))
 
 
 class Interface:
@@ -148,7 +57,7 @@ class Interface:
         """Keep what holds; see the class."""
         if residual is not None and not (jump is flux_jump is flux is None):
             raise InputError("Interface(residual=...) says all that holds; leave out jump, flux_jump and flux.")
-        if on is not None and not isinstance(on, Between) and (isinstance(on, str) or len(on) != 2):
+        if on is not None and not isinstance(on, Between) and not (isinstance(on, (tuple, list)) and len(on) == 2):
             raise InputError(f"Interface(on=...) takes two names of regions or domain.interfaces[...], got {on!r}.")
         self.on = on
         self.jump, self.flux_jump, self.flux = jump, flux_jump, flux
@@ -160,7 +69,19 @@ class Interface:
             raise InputError("Interface: the domain has no regions; name them, as in domain.regions(a=..., b=...).")
         if self.on is None:
             return domain.regions.interfaces
-        return [self.on if isinstance(self.on, Between) else domain.regions.interface(*self.on)]
+        if not isinstance(self.on, Between):
+            return [domain.regions.interface(*self.on)]
+        if self.on.coordinate_names != domain.names or {*self.on.sides} - {*domain.regions}:
+            raise InputError("Interface(on=...) is of another domain; take domain.interfaces[...] of the problem's.")
+        return [self.on]
+
+    def over(self, general: Interface) -> Interface:
+        """Add what is said of all interfaces, and is not said here."""
+        if self.residual is not None or general.residual is not None:
+            return self
+        both = {name: getattr(self, name) for name in ("jump", "flux_jump", "flux")}
+        both = {name: getattr(general, name) if value is None else value for name, value in both.items()}
+        return Interface(on=self.on, **both)
 
     def state(self, unknowns: tuple[str, ...], domain: Domain, coordinates: Coordinates) -> Stated:
         """Give nothing yet: equations must be traced before they tell fluxes; see `state_interfaces`."""
@@ -200,29 +121,44 @@ def state_interfaces(
         InputError: the flux is not told.
     """
     given = [condition for condition in conditions if isinstance(condition, Interface)]
-    # What is said of one interface comes before what is said of all; whatever is left is continuous.
-    ranked = [*(c for c in given if c.on is not None), *(c for c in given if c.on is None), Interface()]
-    taken: set[tuple[frozenset[str], str | None]] = set()
+    general = [condition for condition in given if condition.on is None]
+    if len(general) > 1:
+        raise InputError("two pk.Interface without on= say what holds on all interfaces; make one of them.")
+    everywhere = general[0] if general else Interface()
+    taken: list[Between] = []
     found: list[InterfaceResidual] = []
-    for condition, place in [(c, place) for c in ranked for place in c.places(domain)]:
-        pair = frozenset(place.sides)
-        pieces = [piece for piece in place.pieces if not {(pair, piece.name), (pair, None)} & taken]
-        # Groups of facets have one name on both sides, sides of shapes have not.
-        taken |= {(pair, None)} if place.whole else {(pair, piece.name) for piece in pieces}
-        if not pieces:
-            continue
-        place = Between(pieces, place.coordinate_names, place.sides)
-        title = f"interface {place.sides[0]}-{place.sides[1]}"
-        if title in {residual.name.split(":")[0].split(",")[0] for residual in found}:
-            title = f"{title} on {', '.join(place.names)}"
-        if condition.residual is not None:
-            functions = [(f"{title} ({i + 1})", bind(title, f, unknowns)) for i, f in enumerate(condition.residual)]
-        else:
-            functions = [
-                entry for u in unknowns for entry in _continuity(condition, place, title, u, unknowns, equations, weak)
-            ]
-        found += [InterfaceResidual(name, function, place, coordinates) for name, function in functions]
+    # What is said of one interface comes before what is said of all.
+    for condition in [*(c.over(everywhere) for c in given if c.on is not None), everywhere]:
+        for place in condition.places(domain):
+            before = place.measure
+            for other in (o for o in taken if {*o.sides} == {*place.sides}):
+                place = place.without(other)
+            if condition.on is not None and place.measure < (1 - PROBE) * before:
+                raise InputError(
+                    f"two pk.Interface hold on the interface {place.sides[0]}-{place.sides[1]}; say all of it in one."
+                )
+            taken.append(place)
+            if not place.pieces:
+                continue
+            title = f"interface {place.sides[0]}-{place.sides[1]}"
+            if title in {residual.name.split(":")[0].split(",")[0] for residual in found}:
+                title = f"{title} on {', '.join(place.names)} ({len(taken)})"
+            found += _stated(condition, place, title, unknowns, coordinates, equations, weak)
     return found
+
+
+def _stated(
+    condition: Interface, place: Between, title: str, unknowns: tuple[str, ...], coordinates: Coordinates,
+    equations: Sequence[Residual], weak: bool,
+) -> list[InterfaceResidual]:
+    """State a condition on one interface."""
+    if condition.residual is not None:
+        functions = [(f"{title} ({i + 1})", bind(title, f, unknowns)) for i, f in enumerate(condition.residual)]
+    else:
+        functions = [
+            entry for u in unknowns for entry in _continuity(condition, place, title, u, unknowns, equations, weak)
+        ]
+    return [InterfaceResidual(name, function, place, coordinates) for name, function in functions]
 
 
 def _continuity(
@@ -236,22 +172,29 @@ def _continuity(
     highest = max((order(_spatial(r, unknown)) for r in equations), default=0)
     if weak:
         if flux is not None or flux_jump is not None:
-            raise InputError(f"{name}: in a weak form a flux is continuous by itself; state jumps as parts of it.")
-        return [(f"{name}: value", value)]
-    if highest == 0 and jump is None:
-        return []
-    if highest < 2:
+            raise InputError(f"{name}: in a weak form a flux is continuous by itself; state jumps by equations.")
         return [(f"{name}: value", value)]
     side: Side
+    stated: list[tuple[str, Function]]
+    if highest < 2 and flux is not None:  # a conserved quantity of first order
+        side = _one_sided(bind(f"{name}: flux", flux, unknowns))
+        datum = _datum(f"{name}: flux_jump", flux_jump, unknowns)
+        stated = [(f"{name}: flux", partial(_jump, f"{name}: flux", side, datum))]
+        return stated if jump is None else [*stated, (f"{name}: value", value)]
+    if highest < 2:
+        if flux_jump is not None:
+            raise InputError(f"{name}: no equation has second derivatives of {unknown}; give the flux, too: flux=...")
+        return [(f"{name}: value", value)] if highest or jump is not None else []
     if flux is None:
         told = [r for r in equations if order(_spatial(r, unknown)) > 1]
-        several = [r for r in told if sum(order(_spatial(r, u)) > 1 for u in unknowns) > 1]
+        # First derivatives of another unknown, such as a pressure, belong to the flux, too.
+        several = [r for r in told if any(order(_spatial(r, u)) > 0 for u in unknowns if u != unknown)]
         if len(told) != 1 or several or highest > 2 or not _told(told[0]):
             raise InputError(
                 f"{name}: the equations do not tell what the flux of {unknown} is; give it, such as "
                 f"pk.Interface(flux=lambda {unknown}, p: k({unknown}, p) * {unknown}.normal), or all by residual=."
             )
-        _check_sides(name, told[0], place)
+        _check_flux(name, told[0], unknown, place)
         side = partial(_conormal, told[0], unknown)
     else:
         side = _one_sided(bind(f"{name}: flux", flux, unknowns))
@@ -304,25 +247,36 @@ def _conormal(residual: Residual, unknown: str, fields: Mapping[str, Unknown], p
     return total
 
 
-def _check_sides(title: str, residual: Residual, place: Between) -> None:
-    """Check that coefficients next to an interface are those at it: jumps must be told by region.
+def _check_flux(title: str, residual: Residual, unknown: str, place: Between) -> None:
+    """Check that the flux which an equation tells has one sign on both sides, and is likely to be meant.
 
     Raises:
-        InputError: one jumps across the interface in another way.
+        InputError: it changes its sign.
     """
-    regions, points = residual.coordinates.regions, place.sample(LOOKED, torch.Generator().manual_seed(0))
-    assert regions is not None and points.normals is not None
-    points = replace(points, regions=regions, sides=place.sides)
-    step = PROBE * (regions.domain.bounds[1] - regions.domain.bounds[0]).norm()
-    for seen, away in ((points.minus, -step), (points.plus, step)):
-        near = seen.replace(points.coordinates + away * points.normals)
-        at, next_to = _slopes(residual, seen), _slopes(residual, replace(near, regions=regions))
-        for slope, other in ((s, next_to[u][k]) for u, found in at.items() for k, s in found.items() if order([k]) > 1):
-            if ((slope - other).abs() > JUMP * slope.abs().max()).double().mean() > 0.1:
-                raise InputError(
-                    f"{title}: a coefficient of {residual.name} jumps there, but not by region, so that nothing tells "
-                    "its values on both sides: use pk.ByRegion(...), or give the flux by pk.Interface(flux=...)."
-                )
+    points = place.sample(LOOKED, torch.Generator().manual_seed(0))
+    points = replace(points, regions=residual.coordinates.regions, sides=place.sides)
+    space = {*residual.coordinates.space}
+    minus, plus = (_slopes(residual, p)[unknown] for p in (points.minus, points.plus))
+    jumps = {}
+    for key in minus:
+        size = torch.maximum(minus[key].abs(), plus[key].abs()).max()
+        jumps[key] = bool((minus[key] - plus[key]).abs().max() > JUMP * size)
+        pure = key == LAPLACIAN or len(key) == 2 and key[0] == key[1] and {*key} <= space
+        if pure and (minus[key] * plus[key] < 0).any():
+            raise InputError(
+                f"{title}: the second derivatives in {residual.name} have opposite signs on both sides, so that fluxes "
+                "cannot be compared; write the equation with one sign, or give the flux by pk.Interface(flux=...)."
+            )
+    in_time = [key for key in minus if key != LAPLACIAN and not {*key} <= space]
+    leading = [key for key in minus if order([key]) > 1 and key not in in_time]
+    if in_time and any(jumps[key] for key in leading) and not any(jumps[key] for key in in_time):
+        name = "u_t" if order(in_time) == 1 else "u_tt"
+        warnings.warn(
+            f"{title}: the flux of {unknown} is read off {residual.name} as it is written, and what {name} is "
+            "multiplied by does not jump. Where capacities or densities differ, write c u_t - k laplacian(u), not "
+            "u_t - (k / c) laplacian(u), or give the flux: pk.Interface(flux=...), which also silences this.",
+            stacklevel=6,
+        )
 
 
 def _slopes(residual: Residual, p: Points) -> Values:

@@ -45,6 +45,7 @@ class KnownPart:
         if not callable(function):
             raise InputError(f"{title} must be a function of points such as lambda p: p.x, got {function!r}.")
         self.function, self.unknowns, self.names, self.title = function, unknowns, names, title
+        self.regions = inside.regions
         found, self.trainable = trace_parameters(f"the {title}", lambda: self(inside.coordinates), trainable)
         if not torch.isfinite(found).all():
             raise InputError(f"the {title} is not finite at some points of the domain; check its function there.")
@@ -66,7 +67,7 @@ class KnownPart:
             InputError: there are several unknowns, but no dict.
             NameNotFound: a name is none of the unknowns.
         """
-        points = Points(x, self.names)
+        points = Points(x, self.names, regions=self.regions)
         found = self.function(points)
         if not isinstance(found, dict):
             if len(self.unknowns) > 1:

@@ -22,6 +22,7 @@ from .coverage import unsaid
 from .energy import second_order, state_energies
 from .hard import HardConditions
 from .interface import state_interfaces
+from .junctions import singular_junctions
 from .known import KnownPart
 from .parameter import Parameter
 from .quantity import Quantity, state_quantities
@@ -179,6 +180,7 @@ class Problem:
         for residual in found:
             points = residual.sample(TRACE_POINTS, torch.Generator().manual_seed(0))
             residual.trace(self.unknowns, points, self.trainable_parameters)
+            residual.check_sides()
         self.soft += found
 
     def _unique(self, title: str) -> str:
@@ -228,6 +230,11 @@ class Problem:
     def unsaid(self) -> list[str]:
         """What the conditions leave open for sure, in words; see `coverage`."""
         return unsaid(self)
+
+    @cached_property
+    def junctions(self) -> list[tuple[Tensor, float]]:
+        """Where interfaces meet or bend so that solutions are singular, with the exponents there."""
+        return singular_junctions(self)
 
     @property
     def trainable_parameters(self) -> list[Parameter]:

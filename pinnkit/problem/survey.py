@@ -117,10 +117,10 @@ class Survey:
         (low, high), generator = self.domain.bounds, torch.Generator().manual_seed(1)
         shape = (AGAIN[len(low)], len(low))
         points = low + (high - low) * torch.rand(shape, generator=generator, dtype=torch.float64)
-        label = self.domain.regions.locate(points) if self.domain.regions else None
+        regions = self.domain.regions
+        label = regions.locate(points) if regions else torch.zeros(1)
         for residual, inside in self._parts():
-            # In the region of the points that were looked at first.
-            fresh = points if label is None else points[label == self.domain.regions.locate(inside[:1])]
+            fresh = points[label == regions.locate(inside[:1])] if regions else points
             try:
                 here, there = (torch.cat([self._whole(residual, x) for x in p.split(CHUNK)])
                                for p in (inside, fresh))
@@ -168,10 +168,15 @@ class Survey:
     def _parts(self) -> Iterator[tuple[Residual, Tensor]]:
         """Give what is stated in the domain, with points to look at: region by region, as if there were no other."""
         stated, regions = [r for r in self._stated if isinstance(r.region, Domain)], self.domain.regions
-        label = regions.locate(self._inside) if regions else torch.zeros(1)
-        for number, name in enumerate(regions or [""]):
+        for name in regions or [""]:
             with regions.within(name) if name else nullcontext():
-                yield from ((r, self._inside[label == number] if name else self._inside) for r in stated)
+                yield from ((r, self._within(name) if name else self._inside) for r in stated)
+
+    def _within(self, name: str) -> Tensor:
+        """Give points of a region to look at: each has as many, however small it is."""
+        part, count = self.domain.regions[name], SAMPLES // len(self.domain.regions)
+        own = part.interior(count, torch.Generator().manual_seed(0)).coordinates
+        return own if self._more is None else torch.cat([self._more[part.contains(self._more)], own])
 
     @cached_property
     def _inside(self) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Boundary, Domain, Points
+from ..domains import Between, Boundary, Domain, Points
 from ..errors import InputError, NameNotFound
 from ..jets import Key, Unknown
 from .conditions import Neumann, Robin, check_region
@@ -125,6 +125,11 @@ def state_weak(
         if unknown := set(own) - set(tests):
             raise NameNotFound(f"argument of {title}", unknown.pop(), [*unknowns, *tests, "p"])
         region = domain if part.on is None else part.on
+        if isinstance(region, Between):
+            raise InputError(
+                f"{title}: a weak form is not integrated over interfaces; state the problem by equations, with "
+                "pk.Interface(flux_jump=...) for sources there."
+            )
         if region is not domain and not isinstance(region, Boundary):
             raise InputError(
                 f"{title}: on= takes a part of the boundary, such as domain.boundary['left'], got {region!r}; for a "

@@ -161,6 +161,7 @@ def test_cells_in_two_groups_are_refused(tmp_path):
         ({"left": LEFT, "right": pk.Box([0.2, 0], [1, 1])}, r"'left' and 'right' overlap at \(0.2"),
         ({"left": LEFT, "right": pk.Box([0.5, 0], [1, 1])}, r"leave out a part of the domain, such as .* \(0\.[34]"),
         ({"left": LEFT, "right": pk.Box([0.3, 0], [2, 1])}, r"the region 'right' reaches out of the domain, to \(1"),
+        ({"left": pk.Box([0, 0], [0.29999, 1]), "right": RIGHT}, "the region 'left' touches no other one"),
         ({"left": LEFT, "right": 3}, "the region 'right' must be a domain with the coordinates x, y"),
     ],
 )

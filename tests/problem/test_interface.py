@@ -1,10 +1,13 @@
 """Values by region, two-sided residuals, and the flux that equations tell."""
 
+import math
+import warnings
+
 import pytest
 import torch
 
 import pinnkit as pk
-from pinnkit.problem.interface import InterfaceResidual, Sided
+from pinnkit.problem.two_sided import InterfaceResidual, Sided
 
 SQUARE = pk.Box([0, 0], [1, 1])
 HALVES = SQUARE.regions(left=pk.Box([0, 0], [0.4, 1]), right=pk.Box([0.4, 0], [1, 1]))
@@ -130,10 +133,16 @@ def heated(*conditions):
     return stated(lambda u, p: K(p) * u.laplacian, *conditions)
 
 
+def switch(p):
+    return torch.where(p.x < 0.4, 1.0, 2.0)
+
+
 def stress(u, v, p):
     return K(p) * (u.x + v.y) * p.normal[:, 0]
 
 
+SPACE = pk.Interval(0, 1).regions(left=pk.Interval(0, 0.5), right=pk.Interval(0.5, 1))
+STOKES = {"x": lambda u, q, p: K(p) * u.laplacian - q.x, "mass": lambda u, q: u.x + q}
 ELASTIC = {"x": lambda u, v, p: K(p) * (u.laplacian + v.xy), "y": lambda u, v, p: K(p) * (v.laplacian + u.xy)}
 
 
@@ -156,6 +165,16 @@ ELASTIC = {"x": lambda u, v, p: K(p) * (u.laplacian + v.xy), "y": lambda u, v, p
         (lambda: stated(lambda u, p: torch.where(p.x < 0.4, 1.0, 2.0) * u.laplacian), "jumps there, but not by region"),
         (lambda: stated(ELASTIC, pk.Interface(flux=stress), unknowns="u v"), "takes a dict by unknown"),
         (lambda: stated(ELASTIC, pk.Interface(flux={"w": stress}), unknowns="u v"), "unknown .*'w'"),
+        (lambda: heated(pk.Interface(flux=lambda u, p: switch(p) * u.normal)), "jumps there, but not by region"),
+        (lambda: heated(pk.Interface(jump=lambda u, p: switch(p) * u.minus.normal)), "jumps there, but not"),
+        (lambda: heated(pk.Interface(on=("left", "right")), pk.Interface(on=("right", "left"))), "say all of it"),
+        (lambda: heated(pk.Interface(jump=1.0), pk.Interface(flux_jump=1.0)), "make one of them"),
+        (lambda: heated(pk.Interface(on=5)), "takes two names of regions"),
+        (lambda: heated(pk.Interface(on=SPACE.interfaces["left", "right"])), "is of another domain"),
+        (lambda: heated(pk.Dirichlet(u=1.0, on=HALVES.interfaces["left", "right"])), "this is an interface"),
+        (lambda: stated(lambda u: u.x, pk.Interface(flux_jump=1.0)), "give the flux, too"),
+        (lambda: stated(pk.ByRegion(left=lambda u: u.laplacian, right=lambda u: -u.laplacian)), "opposite signs"),
+        (lambda: stated(STOKES, unknowns="u q"), "do not tell what the flux of u is"),
         (lambda: stated(lambda u: u.laplacian, pk.Periodic("y")), "not joined across periodic sides"),
         (lambda: stated(lambda u, p: p.minus.x * u.xx), "are for conditions on an interface"),
     ],
@@ -180,3 +199,89 @@ def test_weak_forms_need_cells_that_end_at_interfaces():
         weak(HALVES, interface=pk.Interface(flux_jump=1.0))
     assert [*interfaces(weak(HALVES))] == ["interface left-right: value"]
     assert HALVES.regions.breaks == {"x": [0.4], "y": []}
+
+
+def test_a_term_on_an_interface_is_refused_in_a_weak_form():
+    forms = [lambda u, v: u.x * v.x + u.y * v.y, pk.Weak(lambda v: -v, on=HALVES.interfaces["left", "right"])]
+    with pytest.raises(pk.InputError, match="a weak form is not integrated over interfaces"):
+        pk.Problem(domain=HALVES, unknowns="u", weak=forms, conditions=[pk.Dirichlet(u=0.0, on=HALVES.boundary)])
+
+
+def test_what_is_said_of_one_interface_and_of_all_is_joined():
+    both = heated(pk.Interface(flux_jump=2.0), pk.Interface(on=("left", "right"), jump=1.0))
+    value, flux = interfaces(both).values()
+    points = points_between(both)
+    plain = [evaluated(r, points)[0] for r in interfaces(heated()).values()]
+    assert torch.allclose(evaluated(value, points)[0], plain[0] - 1.0)
+    assert torch.allclose(evaluated(flux, points)[0], plain[1] - 2.0)
+
+
+def test_a_part_of_an_interface_may_be_another_one():
+    part = HALVES.interfaces["left", "right"].where(lambda p: p.y < 0.25)
+    problem = heated(pk.Interface(on=part, residual=[lambda u: u.minus - 1.0, lambda u: u.plus - 2.0]))
+    residuals = interfaces(problem)
+    assert len(residuals) == 4
+    for name, residual in residuals.items():
+        y = residual.sample(200, torch.Generator().manual_seed(0)).y
+        assert (y < 0.25).all() if name.endswith(")") and "on" not in name else (y >= 0.25).all()
+
+
+def test_a_flux_of_first_order_takes_the_place_of_the_value():
+    flux = pk.Interface(flux=lambda u, p: K(p) * u)
+    (residual,) = interfaces(stated(lambda u, p: K(p) * u.x, flux)).values()
+    points = points_between(heated())
+    result, values = evaluated(residual, points)
+    u = values["u"]
+    assert torch.allclose(result, (3.0 + points.y) * u[Sided(1, ())] - 2.0 * u[Sided(0, ())])
+
+
+def test_a_diffusivity_that_jumps_without_a_capacity_is_noted():
+    domain = SPACE * pk.Time(0, 1)
+    k = pk.ByRegion(left=1.0, right=5.0)
+    with pytest.warns(UserWarning, match="write c u_t - k laplacian"):
+        stated(lambda u, p: u.t - k(p) * u.xx, domain=domain)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stated(lambda u, p: k(p) * u.t - k(p) * u.xx, domain=domain)
+        stated(lambda u, p: u.t - k(p) * u.xx, pk.Interface(flux=lambda u, p: k(p) * u.normal), domain=domain)
+
+
+def test_data_by_region_go_into_hard_conditions_lifts_and_guesses():
+    data = pk.ByRegion(left=lambda p: p.x + 0.1, right=lambda p: 0.5 + 0 * p.x)
+    hard = pk.Problem(
+        domain=HALVES, unknowns="u", equations={"e": lambda u: u.laplacian},
+        conditions=[pk.Dirichlet(u=data, on=HALVES.boundary["bottom", "top"], hard=True)], guess=data,
+    )  # fmt: skip
+    x = torch.tensor([[0.2, 0.5], [0.7, 0.5]], dtype=torch.float64)
+    assert hard.guess(x)[:, 0].tolist() == pytest.approx([0.3, 0.5])
+    assert hard.hard.lift(x)[:, 0].tolist() == pytest.approx([0.3, 0.5])
+
+
+def checkerboard(contrast, two):
+    """Four squares around a point, of which the diagonal ones are of one material."""
+    corners = {"a": [-1, -1], "b": [0, -1], "c": [-1, 0], "d": [0, 0]}
+    square = {name: pk.Box([x, y], [x + 1, y + 1]) for name, (x, y) in corners.items()}
+    whole = pk.Box([-1, -1], [1, 1])
+    if two:
+        domain = whole.regions(on=square["a"] | square["d"], off=square["b"] | square["c"])
+        k = pk.ByRegion(on=contrast, off=1.0)
+    else:
+        domain, k = whole.regions(**square), pk.ByRegion(a=contrast, b=1.0, c=1.0, d=contrast)
+    return stated(lambda u, p: k(p) * u.laplacian, domain=domain)
+
+
+@pytest.mark.parametrize("two", [False, True])
+@pytest.mark.parametrize("contrast", [3.0, 10.0, 100.0])
+def test_where_materials_meet_in_a_point_the_exponent_is_kelloggs(contrast, two):
+    ((place, exponent),) = checkerboard(contrast, two).junctions
+    assert place.tolist() == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert exponent == pytest.approx(4 / math.pi * math.atan(contrast**-0.5), rel=1e-4)
+
+
+def test_where_nothing_is_singular_there_are_no_junctions():
+    assert checkerboard(1.0, False).junctions == []
+    assert heated().junctions == []  # an interface that meets the boundary at a right angle
+    slanted = pk.Polygon([[0, 0], [0.5, 0], [0.2, 1], [0, 1]]), pk.Polygon([[0.5, 0], [1, 0], [1, 1], [0.2, 1]])
+    domain = SQUARE.regions(left=slanted[0], right=slanted[1])
+    found = stated(lambda u, p: pk.ByRegion(left=1.0, right=9.0)(p) * u.laplacian, domain=domain).junctions
+    assert sorted(place[0].item() for place, _ in found) == pytest.approx([0.2, 0.5])
