@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..domains import SpaceTime
-from ..spaces import Piecewise
+from ..problem import energetic
+from ..spaces import LRNN, Piecewise
 from .adam import Adam
 from .fallback import FallbackRun
 from .frozen.least_squares import LeastSquares
-from .frozen.ritz import Ritz
+from .frozen.ritz import Ritz, WeakRitzRun
 from .frozen.rounds import Rounds
 from .gauss_newton.method import GaussNewton
 from .inverse.identification import Identification
@@ -21,6 +22,8 @@ from .sequence import Sequence
 from .stopping import Status, Step
 from .task import Method, Run, Task, without_cells
 
+SQUARED = 1e-6
+"""Below this error an energy's minimum is a matter of rounding. (Our choice.)"""
 FAST = 2
 """In up to so many dimensions the time of cells grows about linearly with their number."""
 
@@ -69,6 +72,8 @@ class Auto:
             return training, f"{task.space.title} needs training"
         if energy:
             return Ritz(), "the energy is quadratic: its minimum over a frozen space"
+        if len(task.problem.unknowns) > 1 and energetic(task.problem) is not None:
+            return Ritz(), "the weak form says that an energy is least: its minimum over a frozen space"
         if culprit is not None:
             return LeastSquares(), f"{culprit} is not linear: Newton's method over frozen spaces"
         return LeastSquares(), "the problem is linear: least squares over a frozen space"
@@ -87,9 +92,20 @@ class Auto:
         # An inverse problem has no other method to fall back to; its parameters would have to be handed over, too.
         if hasattr(run, "training") or has_noise(task.problem) or isinstance(task.space, Piecewise):
             return run
+        if isinstance(run, WeakRitzRun):
+            space = task.space or LRNN()
+            run = FallbackRun(run, chosen, LeastSquares(), task, space, partial(_rounded, task))
         if isinstance(run, Rounds) and _in_cells(task):
             run = FallbackRun(run, chosen, LeastSquares(), task, Piecewise(), partial(_slow, run, task))
         return FallbackRun(run, chosen, fallback, task)
+
+
+def _rounded(task: Task, step: Step) -> str | None:
+    """Tell that an energy is no longer the better measure: its quadratic form squares condition numbers."""
+    error = step.estimated_error
+    if step.stop is None and error is not None and task.tolerance < error < SQUARED:
+        return f"is as good as squared condition numbers allow (estimated error {error:.1e})"
+    return None
 
 
 def _in_cells(task: Task) -> bool:
@@ -104,8 +120,9 @@ def _slow(run: Rounds, task: Task, step: Step) -> str | None:
     error, size = step.estimated_error or 0.0, run.trial.space.size
     if step.stop is not None:
         # Cells may fit into a budget that the next round would not.
-        return step.stop.reason if step.stop.status in (Status.STALLED, Status.BUDGET_SPENT) else None
+        spent = step.stop.status in (Status.STALLED, Status.BUDGET_SPENT)
+        return f"is slow with one basis ({step.stop.reason})" if spent else None
     # Smaller ones say little, because frequencies are not met yet. (Our choice.)
     if 4 * size >= run.largest and min(error, 1.0) ** (run.largest / size) > task.tolerance:
-        return f"estimated error {error:.1e} with {size} functions of the whole domain"
+        return f"is slow with one basis (estimated error {error:.1e} with {size} functions of the whole domain)"
     return None

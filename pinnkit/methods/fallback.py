@@ -87,13 +87,13 @@ class FallbackRun:
             step = self.first.step(budget)
             if not (why := self.failed(step)) or budget.spent >= (TRAINED if self.space is None else IN_CELLS):
                 return step
-            how = "failed" if self.space is None else "is slow with one basis"
-            self._fall_back(step, f"{self.method.name} {how} ({why})")
+            self._fall_back(step, f"{self.method.name} {why}")
             note = f"{self.because}: {self._other}"
             if self.space is not None:
                 return replace(step, stop=None, note=note, checked=True)
             return Step(1.0, step.steps, step.estimated_error, note=note)
         step = self.second.step(budget)
+        self.kept_first = False
         if hasattr(self.second, "training"):
             step = replace(step, loss=self._relative(step.loss))
         spent = budget.spent >= 1 or budget.steps_done + step.steps >= budget.steps
@@ -123,7 +123,7 @@ class FallbackRun:
         return replace(self.failure, steps=last.steps, stop=Stop(status, reason))
 
     def _fall_back(self, failure: Step, because: str) -> None:
-        self.failure, self.because, self.kept_first = failure, because, False
+        self.failure, self.because, self.kept_first = failure, because, True
         self.second = self.fallback.start(replace(self.task, space=self.space or self.task.space))
 
     def _relative(self, loss: float) -> float:
@@ -168,4 +168,4 @@ def _failed(step: Step) -> str | None:
     if step.stop is None:
         return None
     stalled = step.stop.status is Status.STALLED and (step.estimated_error or 0.0) > USELESS
-    return step.stop.reason if stalled or step.stop.status is Status.DIVERGED else None
+    return f"failed ({step.stop.reason})" if stalled or step.stop.status is Status.DIVERGED else None

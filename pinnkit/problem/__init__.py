@@ -28,4 +28,5 @@ from .residual import Residual as Residual
 from .spectrum import Spectrum as Spectrum
 from .trial import PeriodicEmbedding as PeriodicEmbedding
 from .trial import Trial as Trial
+from .variational import energetic as energetic
 from .weak import Weak as Weak

@@ -13,6 +13,7 @@ from ..domains import Boundary, Domain, Points
 from .collocation import Block
 from .energy import second_order
 from .problem import Problem
+from .residual import Residual
 from .trial import Trial
 
 
@@ -39,9 +40,7 @@ class EnergyIntegral:
         self.problem = problem
         self.parts: list[tuple[Block, Tensor]] = []
         for density in problem.energies:
-            region = density.region
-            assert isinstance(region, (Domain, Boundary))
-            nodes, weights = region.quadrature(points if isinstance(region, Domain) else boundary_points)
+            nodes, weights = _quadrature(problem, density, points, boundary_points)
             density.check(nodes)
             self.parts.append((Block(density, nodes.to(dtype, device)), weights.to(device, dtype)))
 
@@ -77,9 +76,13 @@ class EnergyIntegral:
                 columns = self._columns(block, trial, points)
                 for i, (place, column) in enumerate(columns):
                     side[place] -= column.mT @ (weight * slopes[i])
-                    for (other_place, other), curvature in zip(columns, curvatures[i], strict=True):
-                        if curvature is not None:
-                            matrix[place, other_place] += column.mT @ ((weight * curvature)[:, None] * other)
+                    for (other_place, other), curvature in list(zip(columns, curvatures[i], strict=True))[i:]:
+                        if curvature is None or not curvature.any():
+                            continue
+                        part = column.mT @ ((weight * curvature)[:, None] * other)
+                        matrix[place, other_place] += part
+                        if other is not column:  # second derivatives are symmetric
+                            matrix[other_place, place] += part.mT
         assert matrix is not None and side is not None
         return matrix, side
 
@@ -117,3 +120,14 @@ class EnergyIntegral:
                 columns = block.derivatives(partial(trial.columns, unknown=k), points.coordinates)
                 found += [(slice(k * size, (k + 1) * size), columns[key]) for key in keys]
         return found
+
+
+def _quadrature(problem: Problem, density: Residual, points: int, boundary_points: int) -> tuple[Points, Tensor]:
+    """Give a Gauss rule, in a domain with regions or breaks on cells that end there."""
+    region = density.region
+    if isinstance(region, Boundary):
+        return region.quadrature(boundary_points)
+    assert isinstance(region, Domain)
+    if not any(density.breaks.values()):
+        return region.quadrature(points)
+    return region.partition(1, density.breaks).quadrature(points, region.names)

@@ -64,6 +64,8 @@ class Residual:
     """Standard deviation of measured values, if known."""
     trainable: Sequence[Tensor] = ()
     """The trainable parameters that it uses; found by tracing."""
+    breaks: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Coordinates at which cells of a quadrature must end, by name."""
 
     def sample(self, n: int, generator: torch.Generator) -> Points:
         """Draw about n points of the region (all of them where they are fixed)."""

@@ -26,7 +26,9 @@ FINER = 2
 
 def collocation_sizes(trial: Trial, task: Task, oversampling: float) -> tuple[int, int]:
     """Choose the numbers of points in the interior, for each equation, and on the boundary, for all conditions."""
-    rows = math.ceil(oversampling * (trial.space.size + 1) * len(task.problem.unknowns))
+    # Each node of an energy serves all unknowns.
+    unknowns = 1 if task.problem.energies else len(task.problem.unknowns)
+    rows = math.ceil(oversampling * (trial.space.size + 1) * unknowns)
     return -(-rows // max(1, len(task.problem.equations))), rows // 2
 
 

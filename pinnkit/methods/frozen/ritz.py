@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from ...errors import InputError
-from ...problem import EnergyIntegral, Trial
+from ...problem import EnergyIntegral, Trial, energetic
+from ...spaces import Chebyshev
+from ..stopping import Budget, Status, Step, Stop
 from ..task import Task
 from .head import FINER
+from .null_space import undetermined
 from .rounds import FrozenSpaces, Rounds
 
 LEAST_SHARE = 0.1
+FREE, MOTION = 1e-12, 500
+"""Energy, relative to that of others, below which a motion is free, and the nodes by which it is measured."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,13 @@ class Ritz(FrozenSpaces):
         Raises:
             InputError: the problem is no energy, or one that is not quadratic.
         """
+        if task.problem.weak:
+            if (stated := energetic(task.problem)) is None:
+                raise InputError(
+                    "the Ritz method needs an energy; this weak form is not the first variation of a convex one, "
+                    "because it is not symmetric and positive: use least-squares."
+                )
+            return WeakRitzRun(self, replace(task, problem=stated), task)
         if not task.problem.energies:
             raise InputError("the Ritz method needs an energy, but this problem has equations: use least-squares.")
         if (culprit := task.problem.nonlinear) is not None:
@@ -66,3 +78,37 @@ class RitzRun(Rounds):
         if not quadratic > 0:
             return 1.0  # equal up to rounding
         return math.sqrt(max(LEAST_SHARE**2, min(1.0, 1 + linear / (2 * quadratic))))
+
+
+class WeakRitzRun(RitzRun):
+    """Rounds for the energy of a weak form.
+
+    Args:
+        method: the method.
+        task: that of the energy.
+        weak: that of the weak form, which tells what is not determined.
+    """
+
+    def __init__(self, method: Ritz, task: Task, weak: Task) -> None:
+        """Keep both; see the class."""
+        super().__init__(method, task)
+        self.weak = weak
+
+    def step(self, budget: Budget) -> Step:
+        """Solve one round, the first one only if the problem determines its solution."""
+        if not self.round and self._moves():
+            free = undetermined(self.weak.typical, self.weak, zero=True) or (
+                "there are motions, of shifts and turns, that cost no energy; is a condition missing?"
+            )
+            return Step(1.0, 1, 1.0, Stop(Status.UNDETERMINED, free), checked=True)
+        return super().step(budget)
+
+    def _moves(self) -> bool:
+        """Tell whether a polynomial of low degree, such as a shift or a turn, costs no energy."""
+        d = self.task.problem.domain.dimension
+        probe = self.task.trial(Chebyshev(d * (d + 1) // 2), self.task.generator(17, 0))
+        matrix, _ = EnergyIntegral(self.task.problem, MOTION, MOTION, self.task.dtype, self.task.device).system(probe)
+        diagonal = matrix.diagonal()
+        scale = torch.where(diagonal > 0, diagonal, diagonal.max()).rsqrt()
+        values = torch.linalg.eigvalsh(matrix * scale * scale[:, None])
+        return bool(values[0] < FREE * values[-1])

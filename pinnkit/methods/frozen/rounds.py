@@ -324,7 +324,8 @@ class Rounds(ABC):
         if not self.grows or self._size(self.round - 1) == self.largest:
             return Stop(Status.STALLED, f"estimated error {error:.1e} with all of {size} functions")
         # Twice the functions cost four to eight times as much, but the first round also searched all spreads.
-        if (2 if self.round == 1 else 4) * seconds > budget.remaining_seconds:
+        longer = 2 if self.round == 1 else 8 if self.task.problem.energies else 4
+        if longer * seconds > budget.remaining_seconds:
             more = min(2 * size, self.largest)
             return Stop(Status.BUDGET_SPENT, f"the next round, of {more} functions, would not fit into the budget")
         return None
