@@ -10,6 +10,7 @@ import torch
 import pinnkit as pk
 from pinnkit.methods import Auto, Ritz, Status, Task
 from pinnkit.problem import EnergyIntegral, energetic
+from tests.domains.meshes import l_shape, write
 
 SQUARE = pk.Box([0, 0], [1, 1])
 LAME, SHEAR = 1.5, 1.0
@@ -109,6 +110,31 @@ def test_motions_that_cost_nothing_are_told(held):
     problem = plate(pk.Weak(lambda u, v, a, f, p: elastic(u, v, a, f) - (p.x - 0.5) * a), held=held)
     solution = pk.solve(problem, seed=0, budget="20s")
     assert solution.status is Status.UNDETERMINED
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_at_a_corner_that_both_draws_miss_the_estimate_is_honest(rounds, tmp_path):
+    """An elastic L-shape that stands on its floor and is pulled at its inlet; finite elements of second order."""
+    from skfem import Basis, ElementTriP2, ElementVector, FacetBasis, LinearForm, MeshTri, asm, condense, solve
+    from skfem.models.elasticity import linear_elasticity
+
+    nodes, cells, edges = l_shape(4)
+    mesh = pk.Mesh(write(tmp_path / "l.msh", nodes, cells, edges, file_format="gmsh22", binary=False))
+    load = pk.Weak(lambda a, f: -f - 0.5 * a, on=mesh.boundary["inlet"])
+    held = [pk.Dirichlet(u=0.0, v=0.0, on=mesh.boundary["floor"])]
+    solution = pk.solve(plate(pk.Weak(elastic), load, domain=mesh, held=held), budget=f"{rounds}steps", seed=0)
+    fine = MeshTri(mesh.nodes.numpy().T.copy(), mesh.cells.numpy().T.copy()).refined(3)
+    element = ElementVector(ElementTriP2())
+    basis = Basis(fine, element)
+    side = FacetBasis(fine, element, facets=fine.facets_satisfying(lambda x: x[0] < 1e-9))
+    pull = asm(LinearForm(lambda v, w: v[1] + 0.5 * v[0]), side)
+    floor = basis.get_dofs(fine.facets_satisfying(lambda x: x[1] < 1e-9))
+    true = solve(*condense(asm(linear_elasticity(LAME, SHEAR), basis), pull, D=floor))
+    x = mesh.interior(400, torch.Generator().manual_seed(0)).coordinates.numpy()
+    values = (basis.probes(x.T) @ true).reshape(2, -1).T
+    error = (np.sqrt(((solution(x) - values) ** 2).mean(0)) / values.std(0)).max()
+    assert solution.metrics["method"] == "ritz"
+    assert error / 5 < solution.estimated_error < 5 * error
 
 
 YOUNG, NU = 210e9, 0.3

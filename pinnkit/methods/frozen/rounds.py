@@ -203,7 +203,7 @@ class Rounds(ABC):
         if not problem.energies and best[0] > CLEAR:
             numerical = max(numerical, rough(self.task) * residual)
         if problem.energies or problem.weak:
-            numerical = max(numerical, missed(self.task, self.trial).error)
+            numerical = max(numerical, missed(self.task, self.trial).error, self._seen())
         first = not self.round and self.grows and self._size(0) < self.largest
         if first and best[0] > CLEAR and self.space.spectral and self.task.spectrum.oscillating:
             numerical = max(numerical, UNTOLD)
@@ -222,6 +222,10 @@ class Rounds(ABC):
         if stop is not None and stop.status is not Status.DIVERGED:
             numerical, stop, fresh = self._examined(stop, numerical, seconds, budget)
         return Step(best[0], 1, self._error(numerical), stop, checked=True, residual=fresh)
+
+    def _seen(self) -> float:
+        """Give a least error that is known otherwise."""
+        return 0.0
 
     def _undetermined(self) -> str | None:
         """Describe what no residual sees of the functions, or of those that stand for all of those in cells."""
