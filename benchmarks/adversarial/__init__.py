@@ -9,6 +9,7 @@ from . import (
     illposed,
     jumps,
     kinks,
+    materials,
     meshes,
     noise,
     nonlinear,
@@ -23,6 +24,7 @@ from .case import Case
 THEMES: dict[str, list[Case]] = {
     "Smooth problems of the gallery": gallery.CASES,
     "Jumps": jumps.CASES,
+    "Regions": materials.CASES,
     "Peaks and layers": peaks.CASES,
     "Coefficients that peak or oscillate": coefficients.CASES,
     "Kinks and tables": kinks.CASES,
