@@ -314,6 +314,6 @@ def test_what_has_no_cells(domain, breaks, message):
         stated(pk.Weak(stiffness, breaks=breaks), domain=domain)
 
 
-def test_least_squares_says_so_of_energies_only():
-    with pytest.raises(pk.InputError, match="the Ritz method needs an energy"):
-        pk.solve(stated(stiffness, conditions=CLAMPED), method=pk.Ritz())
+def test_the_ritz_method_says_so_of_forms_that_are_no_energys():
+    with pytest.raises(pk.InputError, match="needs an energy; this weak form is not the first variation"):
+        pk.solve(stated(lambda u, v: u.x * v.x + u.y * v.y + u.x * v, conditions=CLAMPED), method=pk.Ritz())
