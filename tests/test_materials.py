@@ -276,3 +276,20 @@ def test_near_singular_junctions_least_squares_is_not_believed(contrast):
     true = solution.metrics["relative_variation"]
     assert solution.status is not Status.CONVERGED or true < 1e-1
     assert true < 10 * solution.estimated_error
+
+
+def test_a_group_of_facets_may_be_a_part_of_an_interface(tmp_path):
+    nodes, cells, edges = l_shape(4)
+    at = [i for i in range(len(nodes)) if nodes[i, 0] == 1 and nodes[i, 1] <= 0.5]
+    edges = edges | {"contact": np.array([at[:-1], at[1:]]).T}
+    mesh = pk.Mesh(meshed(tmp_path / "l.msh", nodes, cells, edges, lambda x: x[:, 0] > 1))
+    problem = pk.Problem(
+        domain=mesh, unknowns="u", equations={"e": lambda u: u.laplacian},
+        conditions=[
+            pk.Dirichlet(u=lambda p: p.x, on=mesh.boundary), pk.Interface(on=mesh.interfaces["contact"], jump=1.0)
+        ],
+    )  # fmt: skip
+    stated = {r.name: r.sample(100, torch.Generator().manual_seed(0)).y for r in problem.soft[1:]}
+    assert len(stated) == 4
+    for name, y in stated.items():
+        assert (y > 0.5).all() if "unnamed" in name else (y < 0.5).all(), name
