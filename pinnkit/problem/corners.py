@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from ..domains import Between, Boundary, Corner, Domain
+from ..domains import Corner, Domain
 from .residual import Residual, order
 
 SAMPLES = 512
@@ -33,8 +33,7 @@ def singular_corners(domain: Domain, conditions: Sequence[Residual]) -> list[Cor
     if not possible:
         return []
     generator = torch.Generator().manual_seed(0)
-    outer = [c for c in conditions if isinstance(c.region, Boundary) and not isinstance(c.region, Between)]
-    drawn = [(c, c.sample(SAMPLES, generator).coordinates) for c in outer]
+    drawn = [(c, c.sample(SAMPLES, generator).coordinates) for c in conditions if c.outer]
     found = []
     for corner in possible:
         kinds = [_kinds(corner, edge, drawn) for edge in corner.edges]

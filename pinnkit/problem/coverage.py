@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..domains import Between, Boundary, Domain, Piece, Points, SpaceTime
+from ..domains import Boundary, Domain, Piece, Points, SpaceTime
 from ..errors import InputError
 from ..jets import LAPLACIAN, Key
 from .residual import FixedPoints, Residual, Values, order
@@ -82,8 +82,8 @@ def _at_a_time(region: Boundary, axis: int) -> bool:
 
 def _regions(problem: Problem, name: str | None = None) -> list[Boundary]:
     """Give the parts of the boundary with a condition, soft or hard, on an unknown (None for any), one for each."""
-    stated = [r for r in problem.soft if not isinstance(r.region, Between)]
-    soft = [r.region for r in stated if isinstance(r.region, Boundary) and (name is None or r.keys[name])]
+    outer = [r for r in problem.soft if r.outer and (name is None or r.keys[name])]
+    soft = [r.region for r in outer if isinstance(r.region, Boundary)]
     hard = []
     for condition in problem.conditions:
         for key in condition.data if condition.hard else ():

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..domains import Mesh, Points, SpaceTime
+from ..domains import Domain, Mesh, Points, SpaceTime
+from ..domains.mesh import MeshPiece
 from ..jets import LAPLACIAN
 from .residual import Residual, order
 
@@ -59,13 +60,16 @@ def singular_junctions(problem: Problem) -> list[tuple[Tensor, float]]:
     return found
 
 
-def _candidates(domain: object, size: float) -> Tensor:
+def _candidates(domain: Domain, size: float) -> Tensor:
     """Give the ends of straight sides of all parts, and of a mesh the nodes where interfaces meet or bend."""
     if not isinstance(domain, Mesh):
-        ends = torch.cat([part._straight() for part in domain.regions.values()]).reshape(-1, 2)  # type: ignore[attr-defined]
+        ends = torch.cat([part._straight() for part in domain.regions.values()]).reshape(-1, 2)
     else:
         pieces = [piece for between in domain.regions.interfaces for piece in between.pieces]
-        facets = torch.cat([piece.corners for piece in pieces])  # type: ignore[attr-defined]
+        corners = [piece.corners for piece in pieces if isinstance(piece, MeshPiece)]
+        if not corners:  # the groups do not touch
+            return domain.bounds.new_zeros(0, 2)
+        facets = torch.cat(corners)
         number = (facets / (NEAR * size)).round().reshape(-1, 2).unique(dim=0, return_inverse=True)[1]
         along = facets[:, 1] - facets[:, 0]
         along = (along / along.norm(dim=1, keepdim=True)).repeat_interleave(2, 0)

@@ -173,7 +173,7 @@ class Problem:
         if self.periodic_axes:
             raise InputError("regions are not joined across periodic sides.")
         if self.weak:
-            self.domain.regions.breaks  # noqa: B018  (complains where cells would lie in two regions)
+            _ = self.domain.regions.breaks  # complains where cells would lie in two regions
         found = state_interfaces(
             self.conditions, self.unknowns, self.domain, self.coordinates, self.equations, bool(self.weak)
         )

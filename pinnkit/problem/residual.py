@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domains import Boundary, Corner, Domain, Points, Regions
+from ..domains import Between, Boundary, Corner, Domain, Points, Regions
 from ..errors import InputError, NameNotFound
 from ..jets import LAPLACIAN, Derivatives, Key, Unknown
 from .parameter import trace_parameters
@@ -66,6 +66,11 @@ class Residual:
     """The trainable parameters that it uses; found by tracing."""
     breaks: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Coordinates at which cells of a quadrature must end, by name."""
+
+    @property
+    def outer(self) -> bool:
+        """Whether it holds on the boundary of the domain, and not between its regions."""
+        return isinstance(self.region, Boundary) and not isinstance(self.region, Between)
 
     def sample(self, n: int, generator: torch.Generator) -> Points:
         """Draw about n points of the region (all of them where they are fixed)."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..domains import Between, Boundary, Domain, Feature, Points
+from ..domains import Boundary, Domain, Feature, Points
 from ..errors import InputError
 from ..jets import LAPLACIAN, Key
 from .energy import second_order
@@ -73,8 +73,7 @@ class Survey:
             found += self._sights(f"the source of {residual.name} has", self._source(residual), inside, least=least)
         found += [sight for *_, sight in self._coefficients]
         conditions = [*self.problem.soft, *self.problem.prescribed]
-        on_boundary = [r for r in conditions if isinstance(r.region, Boundary) and not isinstance(r.region, Between)]
-        return found + self._on_boundary(on_boundary)
+        return found + self._on_boundary([r for r in conditions if r.outer])
 
     @property
     def _stated(self) -> list[Residual]:

@@ -41,7 +41,7 @@ class Sided:
 class SidedDerivatives:
     """A plan of derivatives on both sides of an interface; called as `Derivatives` is."""
 
-    def __init__(self, keys: Sequence[Sided], space: tuple[int, ...], region: Between, regions: Any) -> None:
+    def __init__(self, keys: Sequence[Any], space: tuple[int, ...], region: Between, regions: Any) -> None:
         """Plan each side."""
         self.keys, self.region, self.regions = tuple(keys), region, regions
         self.plans = [Derivatives([k.key for k in keys if k.side == side], space) for side in (0, 1)]
@@ -90,7 +90,7 @@ class InterfaceResidual(Residual):
         """The plan of the derivatives in `keys`."""
         assert isinstance(self.region, Between)
         keys = dict.fromkeys(itertools.chain(*self.keys.values()))
-        return SidedDerivatives([*keys], self.coordinates.space, self.region, self.coordinates.regions)  # type: ignore[list-item]
+        return SidedDerivatives([*keys], self.coordinates.space, self.region, self.coordinates.regions)
 
     def _unknown(self, lookup: Callable[[Any], Tensor], points: Points) -> Any:
         minus, plus = (

@@ -3,11 +3,13 @@
 import math
 import warnings
 
+import numpy as np
 import pytest
 import torch
 
 import pinnkit as pk
 from pinnkit.problem.two_sided import InterfaceResidual, Sided
+from tests.domains.test_regions import meshed
 
 SQUARE = pk.Box([0, 0], [1, 1])
 HALVES = SQUARE.regions(left=pk.Box([0, 0], [0.4, 1]), right=pk.Box([0.4, 0], [1, 1]))
@@ -285,3 +287,18 @@ def test_where_nothing_is_singular_there_are_no_junctions():
     domain = SQUARE.regions(left=slanted[0], right=slanted[1])
     found = stated(lambda u, p: pk.ByRegion(left=1.0, right=9.0)(p) * u.laplacian, domain=domain).junctions
     assert sorted(place[0].item() for place, _ in found) == pytest.approx([0.2, 0.5])
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.3])
+def test_junctions_are_found_in_meshes_too(turn, tmp_path):
+    n = 4
+    grid = np.arange((2 * n + 1) ** 2).reshape(2 * n + 1, 2 * n + 1)
+    plain = np.array([(i / n - 1, j / n - 1, 0.0) for i in range(2 * n + 1) for j in range(2 * n + 1)])
+    a, b, c, d = grid[:-1, :-1].ravel(), grid[1:, :-1].ravel(), grid[1:, 1:].ravel(), grid[:-1, 1:].ravel()
+    cells = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    about = np.array([[math.cos(turn), -math.sin(turn), 0], [math.sin(turn), math.cos(turn), 0], [0, 0, 1]])
+    path = meshed(tmp_path / "m.msh", plain @ about.T, cells, {}, lambda x: (x @ about)[:, 0] * (x @ about)[:, 1] > 0)
+    k = pk.ByRegion(left=1.0, right=10.0)
+    ((place, exponent),) = stated(lambda u, p: k(p) * u.laplacian, domain=pk.Mesh(path)).junctions
+    assert place.tolist() == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert exponent == pytest.approx(4 / math.pi * math.atan(10**-0.5), rel=1e-2)
